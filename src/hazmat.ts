@@ -1,0 +1,5 @@
+/** The seed's API, under the seed's names. Everything here is documented where it is defined. */
+export * from "./lowlevel-common.ts";
+export { yieldBriefly, yieldBrieflyNoCancel, yieldIfCancelled } from "./kernel/checkpoint.ts";
+export { currentCallSoonThreadAndSignalSafe } from "./kernel/introspection.ts";
+export { yieldIndefinitely } from "./kernel/suspension.ts";

@@ -1,0 +1,113 @@
+import { type IoChoice, chooseIo } from "../io/index.ts";
+import { type Clock, SystemClock } from "../kernel/clock.ts";
+import { checkTaskFunction } from "../kernel/frame-operation.ts";
+import type { Host } from "../kernel/host.ts";
+import type { Instrument } from "../kernel/instrument.ts";
+import type { Coroutine } from "../kernel/operation.ts";
+import { Runner } from "../kernel/runner.ts";
+import { thread } from "../kernel/thread.ts";
+import { UsageError } from "../errors.ts";
+import { stepInterruptibly } from "./interruptible-step.ts";
+
+/** How a run is to be made; everything has a default. */
+export interface RunOptions {
+  /** Default: real time. */
+  readonly clock?: Clock;
+  readonly instruments?: Iterable<Instrument>;
+  /** The I/O backend. Default: the platform's best. */
+  readonly io?: IoChoice;
+  /**
+   * Main runs in a scope that this cancels; if that scope caught the Cancelled, the run throws `signal.reason`, else it
+   * ends as main did.
+   */
+  readonly signal?: AbortSignal;
+  /** Absent: the tasks of one pass run first in, first out. Given: in an order that this number decides. */
+  readonly seed?: number;
+  /** Whether a nursery wraps a single error in a group, too. Default: true. */
+  readonly strictExceptionGroups?: boolean;
+  /**
+   * Default true: Ctrl-C is KeyboardInterrupt at main's next checkpoint. False: unprotected code of any task is
+   * interrupted where it stands, without its `finally` blocks; each step of a task then costs some 60 microseconds.
+   */
+  readonly restrictKeyboardInterruptToCheckpoints?: boolean;
+  /** Whether a run in which nothing can wake anything ends with DeadlockError. Default: true in runSync, false in run. */
+  readonly deadlockDetection?: boolean;
+}
+
+/** A run that has begun: main is called in its first pass. */
+export interface Beginning {
+  readonly runner: Runner;
+  readonly signal: AbortSignal | undefined;
+  readonly deadlockDetection: boolean;
+  /** Each step was wrapped so that Ctrl-C ends it: the C handler is gone after one, and must be put back. */
+  readonly unrestricted: boolean;
+}
+
+/**
+ * Judges the arguments of `run` and `runSync`, and begins the run.
+ *
+ * @throws TypeError, RangeError naming the option. UsageError when a run is under way on this thread.
+ * @throws UnsupportedError for a backend that the platform lacks.
+ */
+export function begin(
+  what: string,
+  main: () => Coroutine<unknown>,
+  options: RunOptions,
+  host: Host,
+  deadlockByDefault: boolean,
+): Beginning {
+  checkTaskFunction(main, `${what}(main)`);
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${what}(main, options): options must be an object, not ${String(options)}`);
+  }
+  const {
+    clock = new SystemClock(),
+    instruments = [],
+    io = "auto",
+    signal,
+    seed,
+    strictExceptionGroups = true,
+    restrictKeyboardInterruptToCheckpoints = true,
+    deadlockDetection = deadlockByDefault,
+  } = options;
+  const wrong = (option: string, wanted: string, got: unknown): TypeError =>
+    new TypeError(`${what}(main, { ${option} }): ${option} must be ${wanted}, not ${String(got)}`);
+  if (typeof clock?.currentTime !== "function" || typeof clock.startClock !== "function" || typeof clock.deadlineToSleepTime !== "function") {
+    throw wrong("clock", "an object with startClock(), currentTime() and deadlineToSleepTime(deadline)", clock);
+  }
+  if (typeof instruments !== "object" || instruments === null || !(Symbol.iterator in instruments)) {
+    throw wrong("instruments", "an array (or other iterable) of instruments", instruments);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrong("signal", "an AbortSignal", signal);
+  if (seed !== undefined && typeof seed !== "number") throw wrong("seed", "a whole number", seed);
+  if (seed !== undefined && !Number.isSafeInteger(seed)) {
+    throw new RangeError(`${what}(main, { seed }): seed must be a whole number, not ${seed}`);
+  }
+  const flags = { strictExceptionGroups, restrictKeyboardInterruptToCheckpoints, deadlockDetection };
+  for (const [option, value] of Object.entries(flags)) {
+    if (typeof value !== "boolean") throw wrong(option, "true or false", value);
+  }
+  if (thread.runner !== null) {
+    throw new UsageError(
+      `${what}(): a run is under way on this thread already, and runs do not nest: start tasks in a nursery, or make ` +
+        "the second run after the first, or in a Worker",
+    );
+  }
+  const unrestricted = !restrictKeyboardInterruptToCheckpoints && Bun.isMainThread;
+  const manager = chooseIo(io);
+  let runner: Runner | null = null;
+  try {
+    runner = new Runner(
+      { clock, io: manager, host, instruments, signal, seed, strictExceptionGroups, interruptibly: unrestricted ? stepInterruptibly : null },
+      main,
+    );
+    runner.pass(0); // the root task's first step: main and the call-soon task are there, and have not begun
+    return { runner, signal, deadlockDetection, unrestricted };
+  } catch (error) {
+    if (runner === null) {
+      thread.runner = null;
+      manager.close();
+    } else runner.close();
+    throw error;
+  }
+}

@@ -1,0 +1,206 @@
+import { drainMicrotasks } from "bun:jsc";
+import { PollThread } from "../../ffi/poll-thread.ts";
+import { installSigint } from "../../ffi/sigint.ts";
+import { TrioInternalError } from "../errors.ts";
+import type { FdIoManager, PollSet } from "../io/index.ts";
+import type { Host } from "../kernel/host.ts";
+import type { Coroutine } from "../kernel/operation.ts";
+import type { Runner } from "../kernel/runner.ts";
+import { CtrlC } from "./ctrl-c.ts";
+import { type RunOptions, begin } from "./options.ts";
+import { openThreadCalls } from "./thread-calls.ts";
+import { warn } from "./warn.ts";
+
+/**
+ * Runs `main` on Bun's event loop: `fetch`, timers, `Bun.serve` and everything else of the process go on beside it. While
+ * nothing is runnable a helper thread waits in the kernel, and nothing uses the CPU; while tasks are busy, Bun's loop
+ * gets a turn after every time slice. The run keeps the process alive. `main` is called on the first pass, after this
+ * returns.
+ *
+ * Trio: `trio.run` and `trio.lowlevel.start_guest_run` in one.
+ *
+ * @returns a promise of what main returns. It rejects with what main throws, as it is; with UsageError inside a run;
+ *   TypeError, RangeError, UnsupportedError for options; KeyboardInterrupt, TrioInternalError, DeadlockError; and the
+ *   reason of `options.signal`. When it settles, no thread, descriptor, timer or listener of the run is left.
+ */
+export function run<T>(main: () => Coroutine<T>, options: RunOptions = {}): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    new LoopHost(main, options, resolve as (value: unknown) => void, reject);
+  });
+}
+
+/** A timer of Bun's holds 31 bits. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+class LoopHost implements Host {
+  readonly #runner: Runner;
+  readonly #signal: AbortSignal | undefined;
+  readonly #deadlockDetection: boolean;
+  readonly #ctrlC: CtrlC;
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+  /** What a run waits for may be nothing that Bun's loop knows: this keeps the process alive. */
+  readonly #keepAlive: Timer;
+  #timer: Timer | null = null;
+  /** A pass is on its way. */
+  #scheduled = false;
+  /** Bun's loop has had a turn since something last happened: idleness may be believed. */
+  #turned = false;
+  #ended = false;
+  #thread: PollThread | null = null;
+  /** What the helper thread is waiting for. */
+  #watched: PollSet | null = null;
+  #slice = 0;
+  readonly #pass: () => void = () => this.#go();
+
+  constructor(
+    main: () => Coroutine<unknown>,
+    options: RunOptions,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const { runner, signal, deadlockDetection } = begin("run", main, options, this, false);
+    this.#runner = runner;
+    this.#signal = signal;
+    this.#deadlockDetection = deadlockDetection;
+    this.#keepAlive = setInterval(() => {}, LONGEST_TIMER);
+    this.#ctrlC = new CtrlC(runner, (listener) => installSigint(-1, listener), () => this.wake());
+    this.wake();
+  }
+
+  drainMicrotasks(): void {
+    drainMicrotasks();
+  }
+
+  warn = warn;
+
+  openThreadCalls(): ReturnType<Host["openThreadCalls"]> {
+    return openThreadCalls(this.#runner);
+  }
+
+  wake(): void {
+    this.#turned = false;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#ended) return;
+    this.#scheduled = true;
+    setImmediate(this.#pass);
+  }
+
+  /** Passes, until there is nothing to do or the slice is over. */
+  #go(): void {
+    this.#scheduled = false;
+    if (this.#ended) return;
+    const runner = this.#runner;
+    runner.asleep = false;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    try {
+      this.#ctrlC.check();
+      while (!runner.done) {
+        if (!this.#next()) return;
+      }
+    } catch (error) {
+      this.#end(error);
+      return;
+    }
+    this.#end(null);
+  }
+
+  /** One pass. @returns whether another may follow at once. */
+  #next(): boolean {
+    const runner = this.#runner;
+    const ms = runner.timeToWait();
+    if (runner.isBusy) {
+      this.#turned = false;
+      if (!runner.mustLook()) {
+        runner.pass(0);
+        return true;
+      }
+      runner.pass(runner.poll(0));
+      if (runner.slices === this.#slice) return true;
+      this.#slice = runner.slices;
+      this.#schedule();
+      return false;
+    }
+    drainMicrotasks();
+    if (runner.isBusy) return true;
+    if (runner.io.waiting > 0) {
+      const events = runner.poll(0);
+      if (events > 0) {
+        runner.pass(events);
+        return true;
+      }
+    }
+    if (ms === 0) {
+      // All is quiet, as far as can be seen from here; what Bun's loop has ready comes first.
+      if (this.#turned) {
+        this.#turned = false;
+        runner.pass(0);
+        return true;
+      }
+      this.#turned = true;
+      this.#schedule();
+      return false;
+    }
+    if (ms === Infinity && this.#deadlockDetection && runner.isStuck && !runner.awaitsPromises) {
+      if (runner.deadlock()) return true;
+    }
+    this.#sleep(ms);
+    return false;
+  }
+
+  /** Until the next deadline, a descriptor, a call from outside. */
+  #sleep(ms: number): void {
+    const runner = this.#runner;
+    runner.asleep = true;
+    if (ms !== Infinity) this.#timer = setTimeout(this.#pass, Math.min(Math.ceil(ms), LONGEST_TIMER));
+    if (runner.io.waiting === 0 && !runner.entryQueue.isOpenToThreads) {
+      this.#thread?.interrupt();
+      this.#watched = null;
+      return;
+    }
+    const io = runner.io as Partial<FdIoManager>;
+    if (io.pollSet === undefined) return; // an I/O manager without descriptors wakes the run itself
+    const set = io.pollSet();
+    // A set of one descriptor (epoll's) stands for whatever is in it, so a wait in force still holds.
+    if (this.#watched !== null && this.#watched === set) return;
+    this.#thread ??= new PollThread(
+      () => {
+        this.#watched = null;
+        this.wake();
+      },
+      (error) => this.#fail(error),
+    );
+    this.#watched = set;
+    this.#thread.wait(set, Infinity);
+  }
+
+  #fail(error: unknown): void {
+    this.#runner.crash(new TrioInternalError("the thread that waits for descriptors failed", { cause: error }));
+    this.wake();
+  }
+
+  #end(failure: unknown): void {
+    this.#ended = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    clearInterval(this.#keepAlive);
+    this.#ctrlC.close();
+    const finish = (): void => {
+      this.#runner.close();
+      try {
+        if (failure !== null) throw new TrioInternalError("the scheduler failed", { cause: failure });
+        this.#resolve(this.#runner.outcome(this.#signal));
+      } catch (error) {
+        this.#reject(error);
+      }
+    };
+    // The thread reads descriptors that the close gives back, so it goes first.
+    if (this.#thread === null) finish();
+    else void this.#thread.close().then(finish);
+  }
+}

@@ -1,0 +1,22 @@
+/** The everyday API. Everything here is documented where it is defined. */
+export * from "./errors.ts";
+export { run, runSync, type RunOptions } from "./host/index.ts";
+export type { Clock } from "./kernel/clock.ts";
+export { CancelScope, type CancelScopeOptions } from "./kernel/cancel-scope.ts";
+export { ExceptionGroup, type ErrorMatcher } from "./kernel/exception-group.ts";
+export { call } from "./kernel/frame-operation.ts";
+export type { Instrument } from "./kernel/instrument.ts";
+export { named } from "./kernel/named.ts";
+export { Nursery, TASK_STATUS_IGNORED, openNursery, type NurseryOptions, type TaskStatus } from "./kernel/nursery.ts";
+export type { AsyncOperation, Coroutine, Operation, TaskFunction, Trap } from "./kernel/operation.ts";
+export { abortable, fromPromise, isCancelled } from "./kernel/promise.ts";
+export { currentTime, sleep, sleepForever, sleepUntil } from "./kernel/sleep.ts";
+export type { Task } from "./kernel/task.ts";
+export {
+  currentEffectiveDeadline,
+  failAfter,
+  failAt,
+  moveOnAfter,
+  moveOnAt,
+  type TimeoutOptions,
+} from "./kernel/timeouts.ts";

@@ -1,0 +1,431 @@
+import { Cancelled, TooSlowError, UsageError, type CancelSource } from "../errors.ts";
+import { DeadlineEntry } from "./deadlines.ts";
+import { ExceptionGroup } from "./exception-group.ts";
+import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
+import type { Coroutine, Operation, Trap } from "./operation.ts";
+import { DONE } from "./operation.ts";
+import type { Runner } from "./runner.ts";
+import { deliverInterruption } from "./suspension.ts";
+import type { Task } from "./task.ts";
+import { thread } from "./thread.ts";
+
+/** Why a scope is cancelled. The error is made when the first task needs it, and shared by all. */
+export class CancelCause {
+  readonly source: CancelSource;
+  readonly reason: unknown;
+  readonly sourceTask: string | undefined;
+  #error: Cancelled | null = null;
+  /** Throws the Cancelled: what abort functions are given. */
+  readonly raise: () => never = () => {
+    throw this.error;
+  };
+
+  constructor(source: CancelSource, reason?: unknown, sourceTask?: string) {
+    this.source = source;
+    this.reason = reason;
+    this.sourceTask = sourceTask;
+  }
+
+  get error(): Cancelled {
+    return (this.#error ??= new Cancelled(this.source, this.reason, this.sourceTask));
+  }
+}
+
+export interface CancelScopeOptions {
+  /** When it cancels itself, in milliseconds of the run's clock. */
+  readonly deadline?: number;
+  /** When it cancels itself, in milliseconds counted from its entry. */
+  readonly timeout?: number;
+  /** Whether cancellation from outside is kept away. */
+  readonly shield?: boolean;
+}
+
+const NEW = 0;
+const ENTERED = 1;
+const EXITED = 2;
+
+/**
+ * A stretch of one task's work, with all tasks started in it, that can be cancelled as one. Made, cancelled, shielded
+ * and given a deadline at any time; entered once, by {@link CancelScope.run}.
+ *
+ * Cancelling is level-triggered: until the scope has ended, every checkpoint in it throws {@link Cancelled}, and the
+ * scope catches that.
+ *
+ * Trio: `trio.CancelScope`.
+ */
+export class CancelScope {
+  #phase = NEW;
+  #timeout: number | undefined;
+  #deadline = Infinity;
+  #shield: boolean;
+  #caught = false;
+  #entry: DeadlineEntry<CancelScope> | null = null;
+  /** Its own cancellation, if it was cancelled. */
+  #own: CancelCause | null = null;
+
+  /** @internal Why tasks in it are cancelled, by itself or from outside; null when they are not. */
+  cause: CancelCause | null = null;
+  /** @internal */
+  parent: CancelScope | null = null;
+  /** @internal */
+  runner: Runner | null = null;
+  /** @internal Scopes entered within it, in that order. */
+  firstChild: CancelScope | null = null;
+  #lastChild: CancelScope | null = null;
+  #previous: CancelScope | null = null;
+  /** @internal */
+  next: CancelScope | null = null;
+  /** @internal Tasks whose innermost scope it is, as they came to be in it. */
+  firstTask: Task | null = null;
+  #lastTask: Task | null = null;
+
+  /**
+   * @param options `deadline` or `timeout` (not both), in milliseconds; `shield`.
+   * @throws TypeError, RangeError for options of the wrong type, negative or NaN.
+   */
+  constructor(options: CancelScopeOptions = {}) {
+    if (typeof options !== "object" || options === null) {
+      throw new TypeError(`new CancelScope(options): options must be an object, not ${String(options)}`);
+    }
+    const { deadline, timeout, shield = false } = options;
+    if (deadline !== undefined && timeout !== undefined) {
+      throw new TypeError("new CancelScope(options): give deadline or timeout, not both");
+    }
+    if (deadline !== undefined) this.#deadline = checkTime(deadline, "deadline");
+    if (timeout !== undefined) this.#timeout = checkDuration(timeout, "timeout");
+    this.#shield = checkShield(shield);
+  }
+
+  /**
+   * Runs `body` in this scope, as a frame of the current task; gives what it returned, or `undefined` when the scope
+   * caught its Cancelled. Entering and leaving are no checkpoints.
+   *
+   * @throws UsageError when driven on a scope that was entered before.
+   */
+  run<T>(body: (scope: CancelScope) => Coroutine<T>): Operation<T | undefined> {
+    checkTaskFunction(body, "scope.run(body)");
+    return new ScopeRun(this, body, null);
+  }
+
+  /**
+   * Cancels: blocked tasks in the scope are aborted now, others find it at their next checkpoint. The first reason
+   * wins; later calls do nothing. Not a checkpoint.
+   */
+  cancel(reason?: unknown): void {
+    if (this.#own === null) this.cancelFor("explicit", reason);
+  }
+
+  /**
+   * When it cancels itself, in milliseconds of the run's clock; `Infinity` for never, and until entry for a scope made
+   * with `timeout`. Moving it to now or earlier cancels the scope: `cancelCalled` and `yieldIfCancelled` see it at
+   * once, blocked tasks are aborted in the next pass. Moving it never takes a cancellation back.
+   */
+  get deadline(): number {
+    return this.#deadline;
+  }
+  set deadline(time: number) {
+    checkTime(time, "deadline");
+    if (this.#phase === EXITED) {
+      this.#deadline = time;
+      return;
+    }
+    const runner = this.runner ?? thread.runner;
+    const wasDue = runner !== null && this.#isDue(runner);
+    this.#deadline = time;
+    this.#timeout = undefined;
+    if (runner !== null && this.#own === null && (wasDue || this.#isDue(runner))) {
+      this.#own = new CancelCause("deadline");
+      this.#forgetDeadline();
+      if (this.#phase === ENTERED) runner.deferDelivery(spread(this));
+    } else if (this.#phase === ENTERED) this.#rememberDeadline();
+  }
+
+  /** Whether cancellation from outside is kept away. Lowering it in a cancelled context aborts blocked tasks at once. */
+  get shield(): boolean {
+    return this.#shield;
+  }
+  set shield(value: boolean) {
+    this.#shield = checkShield(value);
+    if (this.#phase === ENTERED) this.#recalculate();
+  }
+
+  /** Whether `cancel()` was called, or the deadline has passed. Reading it changes nothing. */
+  get cancelCalled(): boolean {
+    if (this.#own !== null) return true;
+    if (this.#phase === EXITED || this.#deadline === Infinity) return false;
+    const runner = this.runner ?? thread.runner;
+    return runner !== null && this.#isDue(runner);
+  }
+
+  /** Whether it caught a Cancelled: whether work in it was really cut off. */
+  get cancelledCaught(): boolean {
+    return this.#caught;
+  }
+
+  #isDue(runner: Runner): boolean {
+    return this.#deadline !== Infinity && this.#deadline <= runner.clock.currentTime();
+  }
+
+  /** @internal Cancels for a cause of the scheduler's own; does nothing if the scope is cancelled already. */
+  cancelFor(source: CancelSource, reason?: unknown): void {
+    if (this.#own !== null) return;
+    const by = source === "explicit" || source === "nursery" ? thread.task?.name : undefined;
+    this.#own = new CancelCause(source, reason, by);
+    this.#forgetDeadline();
+    if (this.#phase === ENTERED) this.#recalculate();
+  }
+
+  /** @internal Its deadline is due: it counts as cancelled, and the tasks concerned are answered, not yet aborted. */
+  expire(): Task[] {
+    this.#own ??= new CancelCause("deadline");
+    return spread(this);
+  }
+
+  #recalculate(): void {
+    for (const task of spread(this)) deliverInterruption(task);
+  }
+
+  /** @internal What its tasks' cause should be, from itself and its parent. */
+  rightCause(): CancelCause | null {
+    if (this.#own !== null) return this.#own;
+    return this.#shield || this.parent === null ? null : this.parent.cause;
+  }
+
+  /** @internal Its own deadline as others see it: -Infinity once cancelled. */
+  get ownDeadline(): number {
+    return this.#own !== null ? -Infinity : this.#deadline;
+  }
+
+  #rememberDeadline(): void {
+    const { deadlines } = this.runner as Runner;
+    if (this.#entry !== null) deadlines.remove(this.#entry);
+    if (this.#deadline === Infinity || this.#own !== null) return;
+    this.#entry ??= new DeadlineEntry<CancelScope>(this.#deadline, this);
+    this.#entry.time = this.#deadline;
+    deadlines.add(this.#entry);
+    (this.runner as Runner).deadlineMoved();
+  }
+
+  #forgetDeadline(): void {
+    if (this.#entry !== null && this.runner !== null) this.runner.deadlines.remove(this.#entry);
+  }
+
+  /** @internal The root of a run's tree, which holds the root task. */
+  enterAsRoot(runner: Runner): void {
+    this.#phase = ENTERED;
+    this.runner = runner;
+  }
+
+  /** @internal */
+  enter(task: Task): void {
+    if (this.#phase !== NEW) {
+      throw new UsageError("this CancelScope has been entered already: a scope is good for one run(), make a new one");
+    }
+    this.#phase = ENTERED;
+    this.runner = task.runner;
+    this.linkUnder(task.scope);
+    this.cause = this.rightCause();
+    task.scope.removeTask(task);
+    this.addTask(task);
+    if (this.#timeout !== undefined) {
+      this.#deadline = task.runner.clock.currentTime() + this.#timeout;
+      this.#timeout = undefined;
+    }
+    if (this.#deadline !== Infinity) this.#rememberDeadline();
+  }
+
+  /**
+   * @internal Leaves the scope with what its body ended in. Answers whether a Cancelled of this scope's was in `error`;
+   * what remains of it is in `remainder`.
+   */
+  exit(task: Task, outcome: ScopeOutcome): void {
+    const parent = this.parent as CancelScope;
+    this.#forgetDeadline();
+    this.#phase = EXITED;
+    // Caught only if the cancellation is this scope's own work, not one that comes from outside (gh trio #1175).
+    const mine = this.cause !== null && (this.#shield || parent.cause === null);
+    this.unlink();
+    this.removeTask(task);
+    parent.addTask(task);
+    if (mine && outcome.failed) this.#catch(outcome);
+  }
+
+  #catch(outcome: ScopeOutcome): void {
+    const { error } = outcome;
+    if (error instanceof Cancelled) {
+      this.#caught = true;
+      outcome.failed = false;
+      outcome.error = undefined;
+    } else if (error instanceof ExceptionGroup) {
+      const [cancelled, rest] = error.split(Cancelled);
+      if (cancelled === null) return;
+      this.#caught = true;
+      if (rest === null) {
+        outcome.failed = false;
+        outcome.error = undefined;
+      } else outcome.error = rest.collapsed();
+    }
+  }
+
+  /** @internal */
+  linkUnder(parent: CancelScope): void {
+    this.parent = parent;
+    const last = parent.#lastChild;
+    this.#previous = last;
+    this.next = null;
+    if (last === null) parent.firstChild = this;
+    else last.next = this;
+    parent.#lastChild = this;
+  }
+
+  /** @internal */
+  unlink(): void {
+    const parent = this.parent;
+    if (parent === null) return;
+    if (this.#previous === null) parent.firstChild = this.next;
+    else this.#previous.next = this.next;
+    if (this.next === null) parent.#lastChild = this.#previous;
+    else this.next.#previous = this.#previous;
+    this.#previous = null;
+    this.next = null;
+    this.parent = null;
+  }
+
+  /** @internal */
+  addTask(task: Task): void {
+    const last = this.#lastTask;
+    task.scope = this;
+    task.previousInScope = last;
+    task.nextInScope = null;
+    if (last === null) this.firstTask = task;
+    else last.nextInScope = task;
+    this.#lastTask = task;
+  }
+
+  /** @internal */
+  removeTask(task: Task): void {
+    const { previousInScope: previous, nextInScope: next } = task;
+    if (previous === null) this.firstTask = next;
+    else previous.nextInScope = next;
+    if (next === null) this.#lastTask = previous;
+    else next.previousInScope = previous;
+    task.previousInScope = null;
+    task.nextInScope = null;
+  }
+}
+
+/** How a scope's body ended, and then how its scope ends. */
+export interface ScopeOutcome {
+  failed: boolean;
+  error: unknown;
+}
+
+/**
+ * Carries a changed cause down the tree from `top`, and answers the tasks that are cancelled by it, in tree order: a
+ * scope's own tasks as they came to be in it, then the scopes within it as they were entered. A walk with links and no
+ * recursion: nesting may be thousands deep.
+ */
+export function spread(top: CancelScope): Task[] {
+  const reached: Task[] = [];
+  let scope: CancelScope | null = top;
+  while (scope !== null) {
+    const right = scope.rightCause();
+    let below: CancelScope | null = null;
+    if ((right === null) !== (scope.cause === null)) {
+      scope.cause = right;
+      if (right !== null) for (let task = scope.firstTask; task !== null; task = task.nextInScope) reached.push(task);
+      below = scope.firstChild;
+    }
+    if (below !== null) {
+      scope = below;
+      continue;
+    }
+    while (scope !== top && scope.next === null) scope = scope.parent as CancelScope;
+    scope = scope === top ? null : scope.next;
+  }
+  return reached;
+}
+
+/** The earliest deadline a task in `from` can see: -Infinity once cancelled. A walk, however deep. */
+export function effectiveDeadline(from: CancelScope): number {
+  let earliest = Infinity;
+  for (let scope: CancelScope | null = from; scope !== null; scope = scope.shield ? null : scope.parent) {
+    const { ownDeadline } = scope;
+    if (ownDeadline < earliest) earliest = ownDeadline;
+  }
+  return earliest;
+}
+
+/** `scope.run(body)`, and the timeouts built on it. */
+export class ScopeRun<T> extends FrameOperation<T | undefined> {
+  static {
+    this.prototype.operationName = "scope.run()";
+  }
+  readonly #scope: CancelScope;
+  readonly #body: (scope: CancelScope) => Coroutine<T>;
+  /** For `failAfter` and `failAt`: what to say when the time was up. */
+  readonly #tooSlow: string | null;
+
+  constructor(scope: CancelScope, body: (scope: CancelScope) => Coroutine<T>, tooSlow: string | null) {
+    super();
+    this.#scope = scope;
+    this.#body = body;
+    this.#tooSlow = tooSlow;
+  }
+
+  protected open(task: Task): void {
+    this.#scope.enter(task);
+    try {
+      this.pushFrame(task, this.#body, this.#scope);
+    } catch (error) {
+      const outcome = { failed: true, error };
+      this.#scope.exit(task, outcome);
+      throw error;
+    }
+  }
+
+  protected resumed(task: Task): IteratorResult<Trap, T | undefined> {
+    const failed = task.failed;
+    const scope = this.#scope;
+    if (!failed) {
+      scope.exit(task, SUCCEEDED);
+      return task.takeResult();
+    }
+    const outcome: ScopeOutcome = { failed, error: task.error };
+    task.failed = false;
+    task.error = undefined;
+    scope.exit(task, outcome);
+    if (outcome.failed) throw this.passOn(outcome.error);
+    if (this.#tooSlow !== null && scope.cancelledCaught) throw new TooSlowError(this.#tooSlow);
+    return DONE;
+  }
+}
+
+const SUCCEEDED: ScopeOutcome = Object.freeze({ failed: false, error: undefined });
+
+/** @throws TypeError, RangeError */
+export function checkDuration(value: number, name: string): number {
+  if (typeof value !== "number") {
+    throw new TypeError(`${name} must be a number of milliseconds, not ${String(value)} (${typeof value})`);
+  }
+  if (!(value >= 0)) {
+    throw new RangeError(`${name} must be a number of milliseconds, 0 or more, not ${value}`);
+  }
+  return value;
+}
+
+/** @throws TypeError, RangeError */
+export function checkTime(value: number, name: string): number {
+  if (typeof value !== "number") {
+    throw new TypeError(`${name} must be a time in milliseconds of the run's clock, not ${String(value)} (${typeof value})`);
+  }
+  if (Number.isNaN(value)) {
+    throw new RangeError(`${name} must be a time in milliseconds of the run's clock, not NaN`);
+  }
+  return value;
+}
+
+function checkShield(value: boolean): boolean {
+  if (typeof value !== "boolean") throw new TypeError(`shield must be true or false, not ${String(value)}`);
+  return value;
+}

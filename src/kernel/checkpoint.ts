@@ -1,0 +1,94 @@
+import { DONE, SUSPENDED, type Operation, type Trap } from "./operation.ts";
+import { SingleUse, drivingTask } from "./single-use.ts";
+import type { Task } from "./task.ts";
+
+/** Throws what interrupts `task`, if anything does. */
+function checkInterruption(task: Task): void {
+  if (task.kiPending) throw task.runner.takeKeyboardInterrupt();
+  const { cause } = task.scope;
+  if (cause !== null) throw cause.error;
+}
+
+class YieldBriefly extends SingleUse<void> {
+  static {
+    this.prototype.operationName = "yieldBriefly()";
+  }
+  override next(): IteratorResult<Trap, void> {
+    const task = this.task;
+    if (task === null) {
+      const driver = drivingTask(this);
+      this.task = driver;
+      driver.runner.enqueue(driver);
+      return SUSPENDED;
+    }
+    // After the schedule point, so that a deadline that passed meanwhile is seen (S46).
+    checkInterruption(task);
+    return DONE;
+  }
+}
+
+class YieldIfCancelled extends SingleUse<void> {
+  static {
+    this.prototype.operationName = "yieldIfCancelled()";
+  }
+  override next(): IteratorResult<Trap, void> {
+    const task = this.task;
+    if (task === null) {
+      const driver = drivingTask(this);
+      this.task = driver;
+      if (driver.scope.cause === null && !driver.kiPending) {
+        driver.runner.collectDue();
+        if (driver.scope.cause === null) return DONE;
+      }
+      driver.runner.enqueue(driver);
+      return SUSPENDED;
+    }
+    // A shield raised around the task meanwhile makes this return: it is not cancelled any more.
+    checkInterruption(task);
+    return DONE;
+  }
+}
+
+class YieldBrieflyNoCancel extends SingleUse<void> {
+  static {
+    this.prototype.operationName = "yieldBrieflyNoCancel()";
+  }
+  override next(): IteratorResult<Trap, void> {
+    if (this.task === null) {
+      const driver = drivingTask(this);
+      this.task = driver;
+      driver.runner.enqueue(driver);
+      return SUSPENDED;
+    }
+    return DONE;
+  }
+}
+
+/**
+ * S46: a pure checkpoint: lets every other runnable task run once, then throws Cancelled if the task's context is
+ * cancelled (or KeyboardInterrupt, in the main task, if Ctrl-C was pressed). The same as `sleep(0)`.
+ *
+ * Trio: `trio.lowlevel.checkpoint`; the seed: `yield_briefly`.
+ */
+export function yieldBriefly(): Operation<void> {
+  return new YieldBriefly();
+}
+
+/**
+ * S49: half a checkpoint: if the context is cancelled, lets others run and throws; else does nothing at all. A deadline
+ * that has passed counts. Together with {@link yieldBrieflyNoCancel} it makes a full checkpoint (S51).
+ *
+ * Trio: `trio.lowlevel.checkpoint_if_cancelled`; the seed: `yield_if_cancelled`.
+ */
+export function yieldIfCancelled(): Operation<void> {
+  return new YieldIfCancelled();
+}
+
+/**
+ * S50: the other half: lets every other runnable task run once, and never throws.
+ *
+ * Trio: `trio.lowlevel.cancel_shielded_checkpoint`; the seed: `yield_briefly_no_cancel`.
+ */
+export function yieldBrieflyNoCancel(): Operation<void> {
+  return new YieldBrieflyNoCancel();
+}

@@ -1,0 +1,94 @@
+/** A place in the {@link Deadlines}. Its owner keeps it, so moving and removing need no search. */
+export class DeadlineEntry<T> {
+  time: number;
+  order = 0;
+  index = -1;
+  readonly owner: T;
+  constructor(time: number, owner: T) {
+    this.time = time;
+    this.owner = owner;
+  }
+}
+
+/**
+ * Deadlines by time, and of equal times by the order in which they were set: a 4-ary heap whose entries know their
+ * place, so set, move and remove are O(log n) and nothing stale stays behind.
+ */
+export class Deadlines<T> {
+  readonly #heap: DeadlineEntry<T>[] = [];
+  #order = 0;
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** The earliest time, `Infinity` when there is none. */
+  get next(): number {
+    return this.#heap.length === 0 ? Infinity : (this.#heap[0] as DeadlineEntry<T>).time;
+  }
+
+  add(entry: DeadlineEntry<T>): void {
+    entry.order = this.#order++;
+    this.#heap.push(entry);
+    this.#up(entry, this.#heap.length - 1);
+  }
+
+  remove(entry: DeadlineEntry<T>): void {
+    const index = entry.index;
+    if (index < 0) return;
+    entry.index = -1;
+    const last = this.#heap.pop() as DeadlineEntry<T>;
+    if (last === entry) return;
+    this.#down(last, index);
+    if (last.index === index) this.#up(last, index);
+  }
+
+  /** The earliest entry that is due at `now`, taken out; null when none is. */
+  takeDue(now: number): DeadlineEntry<T> | null {
+    const first = this.#heap[0];
+    if (first === undefined || first.time > now) return null;
+    this.remove(first);
+    return first;
+  }
+
+  #up(entry: DeadlineEntry<T>, from: number): void {
+    const heap = this.#heap;
+    let index = from;
+    while (index > 0) {
+      const above = (index - 1) >> 2;
+      const parent = heap[above] as DeadlineEntry<T>;
+      if (!before(entry, parent)) break;
+      heap[index] = parent;
+      parent.index = index;
+      index = above;
+    }
+    heap[index] = entry;
+    entry.index = index;
+  }
+
+  #down(entry: DeadlineEntry<T>, from: number): void {
+    const heap = this.#heap;
+    const size = heap.length;
+    let index = from;
+    for (;;) {
+      const first = index * 4 + 1;
+      if (first >= size) break;
+      let least = first;
+      const end = Math.min(first + 4, size);
+      for (let i = first + 1; i < end; i++) {
+        if (before(heap[i] as DeadlineEntry<T>, heap[least] as DeadlineEntry<T>)) least = i;
+      }
+      const child = heap[least] as DeadlineEntry<T>;
+      if (!before(child, entry)) break;
+      heap[index] = child;
+      child.index = index;
+      index = least;
+    }
+    heap[index] = entry;
+    entry.index = index;
+  }
+}
+
+function before<T>(a: DeadlineEntry<T>, b: DeadlineEntry<T>): boolean {
+  return a.time < b.time || (a.time === b.time && a.order < b.order);
+}

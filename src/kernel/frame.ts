@@ -1,0 +1,77 @@
+import type { Coroutine, Trap } from "./operation.ts";
+import type { Task } from "./task.ts";
+import type { Extent } from "./thread.ts";
+
+type AnyIterator = Iterator<Trap, unknown, unknown> | AsyncIterator<Trap, unknown, unknown>;
+
+/** Enters the asynchronous context it was made in, calls the function there, and comes back. */
+export type Context = <A extends unknown[], R>(fn: (...args: A) => R, ...args: A) => R;
+
+/**
+ * A coroutine that the scheduler steps itself. A task has a stack of them: the bodies of scopes, nurseries and `call`
+ * are frames of their own, so resuming the innermost one passes through none of those around it.
+ */
+export class Frame implements Extent {
+  readonly task: Task;
+  readonly iterator: AnyIterator;
+  /** Where the result goes; null for a task's first frame, whose result is the task's. */
+  readonly parent: Frame | null;
+  /** Present for asynchronous frames. */
+  readonly reply: AsyncReply | null;
+  /** Protection from Ctrl-C when the frame was made: it is inherited. */
+  readonly kiProtected: boolean;
+
+  constructor(task: Task, coroutine: Coroutine<unknown>, parent: Frame | null, kiProtected: boolean) {
+    this.task = task;
+    this.parent = parent;
+    this.kiProtected = kiProtected;
+    // An operation of ours has both methods, and its synchronous one needs no promise.
+    if (Symbol.iterator in coroutine) {
+      this.iterator = coroutine[Symbol.iterator]();
+      this.reply = null;
+    } else {
+      this.iterator = coroutine[Symbol.asyncIterator]();
+      this.reply = new AsyncReply(this);
+    }
+  }
+}
+
+/** What an asynchronous frame answered, or is still to answer. */
+export class AsyncReply {
+  readonly frame: Frame;
+  /** `next()` was called and its promise has not settled. */
+  pending = false;
+  /** The answer is here and the scheduler has not looked at it. */
+  ready = false;
+  /** The scheduler is waiting for it in this very step. */
+  inStep = false;
+  /** The task was made runnable before its trap arrived. */
+  wakeOnTrap = false;
+  failed = false;
+  result: IteratorResult<Trap, unknown> | undefined = undefined;
+  error: unknown = undefined;
+  /** The frame's asynchronous context, which carries its extent; made when first needed. */
+  context: Context | null = null;
+  readonly onResult: (result: IteratorResult<Trap, unknown>) => void;
+  readonly onError: (error: unknown) => void;
+
+  constructor(frame: Frame) {
+    this.frame = frame;
+    this.onResult = (result) => {
+      this.result = result;
+      this.failed = false;
+      this.#settle();
+    };
+    this.onError = (error) => {
+      this.error = error;
+      this.failed = true;
+      this.#settle();
+    };
+  }
+
+  #settle(): void {
+    this.pending = false;
+    this.ready = true;
+    if (!this.inStep) this.frame.task.runner.replySettled(this.frame.task, this);
+  }
+}

@@ -1,0 +1,161 @@
+import { Cancelled } from "../errors.ts";
+import { describe, isThenable } from "./frame-operation.ts";
+import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
+import { SingleUse, drivingTask } from "./single-use.ts";
+import { Abort, Suspension, block, wake, wakeWithError, type AbortResult, type Blocker } from "./suspension.ts";
+import type { Task } from "./task.ts";
+
+/** A promise's settling wakes the task, unless the wait was aborted before. */
+export class PromiseWait<T> extends Suspension<T> {
+  static {
+    this.prototype.operationName = "fromPromise()";
+  }
+  readonly #promise: PromiseLike<T>;
+  #over = false;
+
+  constructor(promise: PromiseLike<T>) {
+    super();
+    this.#promise = promise;
+  }
+
+  protected begin(task: Task): void {
+    task.runner.promiseWaits.add(this);
+    this.#promise.then(
+      (value) => {
+        if (this.#end(task)) wake(task, value);
+      },
+      (error: unknown) => {
+        if (this.#end(task)) wakeWithError(task, error);
+      },
+    );
+  }
+
+  /** Nothing can settle the promise: ends the wait with `error`. */
+  giveUp(error: Error): void {
+    const task = this.task as Task;
+    if (this.#end(task)) wakeWithError(task, error);
+  }
+
+  abort(task: Task): AbortResult {
+    this.#end(task);
+    return Abort.SUCCEEDED;
+  }
+
+  #end(task: Task): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    task.runner.promiseWaits.delete(this);
+    return true;
+  }
+}
+
+/**
+ * Waits for a promise, and gives what it resolves to. Cancellable at once, also when the promise is settled already: the
+ * promise is then left alone, and a rejection that comes later is nobody's. A checkpoint.
+ *
+ * @throws TypeError at once if `promise` is none. What it rejects with.
+ */
+export function fromPromise<T>(promise: PromiseLike<T>): Operation<T> {
+  if (!isThenable(promise)) {
+    throw new TypeError(`fromPromise(promise): promise must be a promise, not ${describe(promise)}`);
+  }
+  return new PromiseWait(promise);
+}
+
+class Abortable<T> extends SingleUse<T> implements Blocker {
+  static {
+    this.prototype.operationName = "abortable()";
+  }
+  readonly #fn: (signal: AbortSignal) => PromiseLike<T>;
+  readonly #controller = new AbortController();
+  #raiseCancel: (() => never) | null = null;
+  #over = false;
+
+  constructor(fn: (signal: AbortSignal) => PromiseLike<T>) {
+    super();
+    this.#fn = fn;
+  }
+
+  override next(): IteratorResult<Trap, T> {
+    if (this.task !== null) return this.task.takeResult();
+    const task = drivingTask(this);
+    if (task.scope.cause !== null || task.kiPending) {
+      // Cancelled already: the function is not called.
+      this.task = task;
+      block(task, { operationName: this.operationName, abort: () => Abort.SUCCEEDED });
+      return SUSPENDED;
+    }
+    const promise = this.#fn(this.#controller.signal);
+    if (!isThenable(promise)) {
+      throw new TypeError(`abortable(fn): fn must return a promise, not ${describe(promise)}`);
+    }
+    this.task = task;
+    task.runner.promiseWaits.add(this);
+    promise.then(
+      (value) => {
+        if (this.#over) return;
+        this.#end(task);
+        wake(task, value);
+      },
+      (error: unknown) => {
+        if (this.#over) return;
+        this.#end(task);
+        wakeWithError(task, this.#translate(error));
+      },
+    );
+    block(task, this);
+    return SUSPENDED;
+  }
+
+  /** Nothing can settle the promise: ends the wait with `error`. */
+  giveUp(error: Error): void {
+    const task = this.task as Task;
+    if (this.#over) return;
+    this.#end(task);
+    wakeWithError(task, error);
+  }
+
+  #end(task: Task): void {
+    this.#over = true;
+    task.runner.promiseWaits.delete(this);
+  }
+
+  abort(_task: Task, raiseCancel: () => never): AbortResult {
+    this.#raiseCancel = raiseCancel;
+    this.#controller.abort();
+    return Abort.FAILED;
+  }
+
+  #translate(error: unknown): unknown {
+    const raiseCancel = this.#raiseCancel;
+    if (raiseCancel === null) return error;
+    const { reason } = this.#controller.signal;
+    if (error !== reason && (error as { name?: unknown } | null | undefined)?.name !== "AbortError") return error;
+    try {
+      return raiseCancel();
+    } catch (cancelled) {
+      return cancelled;
+    }
+  }
+}
+
+/**
+ * Calls `fn(signal)` and waits for the promise it returns; cancellation aborts the signal and still waits. A value that
+ * comes all the same is given. A rejection after the abort counts as Cancelled if it is `signal.reason` or an
+ * AbortError, and is thrown as it is otherwise. In a cancelled context `fn` is not called. A checkpoint.
+ *
+ * @throws TypeError at once if `fn` is no function; when driven, if it returns no promise. What the promise rejects with.
+ */
+export function abortable<T>(fn: (signal: AbortSignal) => PromiseLike<T>): Operation<T> {
+  if (typeof fn !== "function") {
+    throw new TypeError(`abortable(fn): fn must be a function of an AbortSignal, not ${describe(fn)}`);
+  }
+  return new Abortable(fn);
+}
+
+/** Whether `error` is a Cancelled, or a group whose every leaf is one: what a nursery cancelled from outside throws. */
+export function isCancelled(error: unknown): boolean {
+  if (error instanceof Cancelled) return true;
+  return error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isCancelled);
+}
+

@@ -1,0 +1,679 @@
+import {
+  DeadlockError,
+  KeyboardInterrupt,
+  TrioInternalError,
+  UsageError,
+} from "../errors.ts";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { CancelScope, spread } from "./cancel-scope.ts";
+import type { Clock } from "./clock.ts";
+import { Deadlines, type DeadlineEntry } from "./deadlines.ts";
+import { EntryQueue } from "./entry-queue.ts";
+import { checkCoroutine } from "./frame-operation.ts";
+import { Frame, type AsyncReply, type Context } from "./frame.ts";
+import type { Host } from "./host.ts";
+import type { IdleWait } from "./idle.ts";
+import { Instruments, type Instrument } from "./instrument.ts";
+import type { IoManager, IoStatistics } from "./io-manager.ts";
+import type { Nursery } from "./nursery.ts";
+import { TRAP, type Coroutine, type Trap } from "./operation.ts";
+import { isCancelled } from "./promise.ts";
+import { Random } from "./random.ts";
+import { root } from "./root.ts";
+import { RunQueue } from "./run-queue.ts";
+import type { RunVar } from "./run-var.ts";
+import { Sleep } from "./sleep.ts";
+import { deliverInterruption, wake } from "./suspension.ts";
+import { Task, TaskState } from "./task.ts";
+import { programLines } from "./stack.ts";
+import { taskTree, tasksBelow } from "./task-tree.ts";
+import { extents, thread } from "./thread.ts";
+import { refillStacks, reportUndriven, watchUndriven } from "./undriven.ts";
+
+/** What a run is made of; the hosts fill it in. */
+export interface RunnerParts {
+  readonly clock: Clock;
+  readonly io: IoManager;
+  readonly host: Host;
+  readonly instruments: Iterable<Instrument>;
+  readonly signal: AbortSignal | undefined;
+  readonly seed: number | undefined;
+  readonly strictExceptionGroups: boolean;
+  /** Steps unprotected code so that Ctrl-C can stop it where it stands; null in the restricted mode. */
+  readonly interruptibly: ((step: () => void) => void) | null;
+}
+
+export interface Statistics {
+  /** Tasks that have not ended, the run's own included. */
+  readonly tasksLiving: number;
+  readonly tasksRunnable: number;
+  /** Milliseconds; negative when it is overdue, `Infinity` when there is none. */
+  readonly timeToNextDeadline: number;
+  readonly callSoonQueueSize: number;
+  readonly io: IoStatistics;
+}
+
+/** While tasks are runnable, I/O and the host are looked at once in so many real milliseconds. */
+const SLICE = 0.5;
+/** The time is read after so many steps at the most. */
+const MOST_STEPS_BETWEEN_CLOCK_READS = 16;
+
+type Due = readonly Task[] | Sleep;
+type AnyIterator = Frame["iterator"];
+const callNext = (iterator: AnyIterator): unknown => iterator.next();
+const callThrow = (iterator: AnyIterator, error: Error): unknown => {
+  if (typeof iterator.throw !== "function") throw error;
+  return iterator.throw(error);
+};
+
+/**
+ * The scheduler of one run: steps tasks, fires deadlines, and says how long the host may wait. It works in passes: what
+ * became runnable before a pass began takes one step each, what becomes runnable meanwhile waits for the next.
+ */
+export class Runner {
+  readonly clock: Clock;
+  readonly io: IoManager;
+  readonly host: Host;
+  readonly instruments: Instruments;
+  readonly deadlines: Deadlines<CancelScope | Sleep> = new Deadlines();
+  readonly entryQueue: EntryQueue;
+  readonly runVars: Map<RunVar<any>, unknown> = new Map();
+  readonly idleWaiters: IdleWait[] = [];
+  /** Tasks in `fromPromise` and `abortable`. */
+  readonly promiseWaits: Set<{ giveUp(error: Error): void }> = new Set();
+  readonly strictExceptionGroups: boolean;
+  readonly rootTask: Task;
+  /** The context `run` was called in: system tasks and call-soon callbacks have it. */
+  readonly baseContext: Context;
+  mainTask: Task | null = null;
+  mainNursery: Nursery | null = null;
+  systemNursery: Nursery | null = null;
+  nextTaskId = 0;
+  /** The host is waiting, and must be told when there is something to do. */
+  asleep = false;
+  /** The root task has ended. */
+  done = false;
+
+  readonly #queue = new RunQueue();
+  readonly #random: Random | null;
+  readonly #interruptibly: ((step: () => void) => void) | null;
+  readonly #rootScope = new CancelScope();
+  /** Found due, and to be dealt with in the next pass. */
+  #due: Due[] = [];
+  #living = 0;
+  /** Frames whose code is in a native await. */
+  #awaiting = 0;
+  #ended: { failed: boolean; outcome: unknown } | null = null;
+  #internalError: TrioInternalError | null = null;
+  /** A deadlock, or a mistake that leaves no way on. */
+  #failure: Error | null = null;
+  #abortedBySignal = false;
+  /** What a wait that lasts as long as it may will mean. */
+  #primed: "nothing" | "idle" | "autojump" = "nothing";
+  #waitBegan = 0;
+  #waitPlanned = 0;
+  #stepsLeft = 1;
+  #stepsPlanned = 1;
+  #sliceBegan = 0;
+  #clockReadAt = 0;
+
+  constructor(parts: RunnerParts, main: () => Coroutine<unknown>) {
+    if (thread.runner !== null) {
+      throw new UsageError(
+        "a run is under way on this thread already: runs do not nest; start tasks in a nursery, or make the second " +
+          "run in a Worker, or after the first",
+      );
+    }
+    this.clock = parts.clock;
+    this.io = parts.io;
+    this.host = parts.host;
+    this.strictExceptionGroups = parts.strictExceptionGroups;
+    this.#random = parts.seed === undefined ? null : new Random(parts.seed);
+    this.#interruptibly = parts.interruptibly;
+    this.baseContext = AsyncLocalStorage.snapshot() as Context;
+    this.instruments = new Instruments((error, _instrument, hook) => {
+      const stack = error instanceof Error ? (error.stack ?? null) : null;
+      this.host.warn(`an instrument's ${hook} threw ${String(error)}; the instrument was removed`, "TRIBUN_INSTRUMENT", stack);
+    });
+    for (const instrument of parts.instruments) this.instruments.add(instrument);
+    this.entryQueue = new EntryQueue(this.host, (error) => this.#callbackThrew(error));
+    thread.runner = this;
+    watchUndriven((name, origin) => this.#undriven(name, origin), performance.now());
+    this.clock.startClock(() => {
+      if (this.asleep) this.host.wake();
+    });
+    this.#rootScope.enterAsRoot(this);
+    this.rootTask = this.#newTask(root(this, main, parts.signal), "<root>", null, this.#rootScope, this.baseContext, true);
+    if (this.instruments.beforeRun !== null) this.baseContext(() => this.instruments.call("beforeRun"));
+    this.#announce(this.rootTask);
+  }
+
+  // ---- Tasks -------------------------------------------------------------------------------------------------------
+
+  /** Starts a task in `nursery`. `fn` is called at once, in the child's context. */
+  spawn(
+    fn: (...args: any[]) => Coroutine<unknown>,
+    args: readonly unknown[],
+    nursery: Nursery,
+    what: string,
+    isSystem: boolean,
+    name: string = nameOf(fn),
+  ): Task {
+    let context: Context;
+    let coroutine: Coroutine<unknown>;
+    if (isSystem) {
+      context = this.baseContext;
+      coroutine = checkCoroutine(context(fn, ...args), fn, what);
+    } else {
+      context = AsyncLocalStorage.snapshot() as Context;
+      coroutine = checkCoroutine(fn(...args), fn, what);
+    }
+    // fn may be any function: it may have closed the nursery, or ended the run.
+    if (nursery.isClosed) throw new UsageError(`${what}: this nursery is closed to new arrivals`);
+    const task = this.#newTask(coroutine, name, nursery, nursery.cancelScope, context, isSystem);
+    nursery.addChild(task);
+    this.#announce(task);
+    return task;
+  }
+
+  #newTask(
+    coroutine: Coroutine<unknown>,
+    name: string,
+    nursery: Nursery | null,
+    scope: CancelScope,
+    context: Context,
+    isSystem: boolean,
+  ): Task {
+    const task = new Task(this, name, nursery, scope, context, isSystem);
+    task.frame = new Frame(task, coroutine, null, isSystem);
+    task.coroutine = coroutine;
+    scope.addTask(task);
+    this.#living++;
+    return task;
+  }
+
+  #announce(task: Task): void {
+    if (this.instruments.taskSpawned !== null) this.instruments.call("taskSpawned", task);
+    this.enqueue(task);
+  }
+
+  /** Makes a task runnable: it takes its step in the next pass. */
+  enqueue(task: Task): void {
+    task.state = TaskState.Runnable;
+    this.#queue.push(task);
+    if (this.instruments.taskScheduled !== null) this.instruments.call("taskScheduled", task);
+    if (this.asleep) this.host.wake();
+  }
+
+  // ---- Stepping ----------------------------------------------------------------------------------------------------
+
+  #step(task: Task): void {
+    if (task.state !== TaskState.Runnable) return;
+    if (this.instruments.beforeTaskStep !== null) this.instruments.call("beforeTaskStep", task);
+    task.state = TaskState.Running;
+    this.#advance(task);
+    thread.task = null;
+    thread.kiProtected = true;
+    if (this.instruments.afterTaskStep !== null) this.instruments.call("afterTaskStep", task);
+  }
+
+  /** Runs the innermost frame, and those around it as frames end, until the task waits or has ended. */
+  #advance(task: Task): void {
+    /** A mistake that is to be thrown where the frame stands, in place of resuming it. */
+    let mistake: Error | null = null;
+    for (;;) {
+      const frame = task.frame as Frame;
+      const { reply } = frame;
+      let failed = false;
+      let result: IteratorResult<Trap, unknown> | undefined;
+      let error: unknown;
+      if (reply === null) {
+        thread.task = task;
+        thread.kiProtected = frame.kiProtected;
+        try {
+          result = this.#resume(task.context, frame, mistake) as IteratorResult<Trap, unknown>;
+        } catch (thrown) {
+          failed = true;
+          error = thrown;
+        }
+      } else {
+        if (!reply.ready && !this.#resumeAsync(task, frame, reply, mistake)) return;
+        reply.ready = false;
+        failed = reply.failed;
+        result = reply.result;
+        error = reply.error;
+        reply.result = undefined;
+        reply.error = undefined;
+      }
+      mistake = null;
+      if (failed) {
+        if (this.#endFrame(task, frame, true, error)) return;
+        continue;
+      }
+      const { done, value } = result as IteratorResult<Trap, unknown>;
+      if (done) {
+        if (this.#endFrame(task, frame, false, value)) return;
+      } else if (value !== TRAP) {
+        mistake = new TypeError(badYield(task, value));
+        task.state = TaskState.Running;
+      } else if (task.frame !== frame) {
+        task.state = TaskState.Running; // a frame was pushed
+      } else if (task.state === TaskState.Running) {
+        mistake = new TypeError(badYield(task, value)); // a trap with no operation behind it
+      } else return;
+    }
+  }
+
+  /** Lets a frame's code go on. What it gives is a result, or for an async frame the promise of one. */
+  #resume(context: Context, frame: Frame, mistake: Error | null): unknown {
+    if (this.#interruptibly !== null && !frame.kiProtected) {
+      let answer: unknown;
+      this.#interruptibly(() => {
+        answer = mistake === null ? context(callNext, frame.iterator) : context(callThrow, frame.iterator, mistake);
+      });
+      return answer;
+    }
+    return mistake === null ? context(callNext, frame.iterator) : context(callThrow, frame.iterator, mistake);
+  }
+
+  /**
+   * Resumes an async frame and drains the microtasks, so that it comes back with its answer.
+   * @returns whether it did; if not, its code is in a native await.
+   */
+  #resumeAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): boolean {
+    if (reply.pending) {
+      // Woken before the trap of its own operation arrived.
+      reply.wakeOnTrap = true;
+      task.state = TaskState.Awaiting;
+      return false;
+    }
+    reply.context ??= task.context(() => extents.run(frame, () => AsyncLocalStorage.snapshot() as Context));
+    reply.pending = true;
+    reply.inStep = true;
+    thread.task = task;
+    thread.kiProtected = frame.kiProtected;
+    try {
+      const answer = this.#resume(reply.context, frame, mistake);
+      thread.task = null;
+      thread.kiProtected = true;
+      const promise = answer instanceof Promise ? answer : Promise.resolve(answer);
+      promise.then(reply.onResult, reply.onError);
+    } catch (error) {
+      thread.task = null;
+      thread.kiProtected = true;
+      reply.onError(error);
+    }
+    this.host.drainMicrotasks();
+    reply.inStep = false;
+    if (!reply.pending) return true;
+    if (task.state === TaskState.Running) task.state = TaskState.Awaiting;
+    this.#awaiting++;
+    return false;
+  }
+
+  /** An async frame that was in a native await has answered. */
+  replySettled(task: Task, reply: AsyncReply): void {
+    this.#awaiting--;
+    const { wakeOnTrap } = reply;
+    reply.wakeOnTrap = false;
+    if (reply.failed || reply.result?.done === true || reply.result?.value !== TRAP) {
+      this.enqueue(task); // to deal with the answer
+      return;
+    }
+    reply.ready = false;
+    reply.result = undefined;
+    // It goes on if it pushed a frame, was woken before, or waits for nothing; else it is blocked, or in the run queue.
+    if (wakeOnTrap || task.frame !== reply.frame || task.state === TaskState.Awaiting) this.enqueue(task);
+  }
+
+  /** @returns whether the task has ended with it. */
+  #endFrame(task: Task, frame: Frame, failed: boolean, outcome: unknown): boolean {
+    task.frame = frame.parent;
+    if (frame.parent === null) {
+      this.#endTask(task, failed, outcome);
+      return true;
+    }
+    task.failed = failed;
+    if (failed) task.error = outcome;
+    else task.value = outcome;
+    task.state = TaskState.Running;
+    return false;
+  }
+
+  #endTask(task: Task, failed: boolean, outcome: unknown): void {
+    task.state = TaskState.Exited;
+    task.suspension = null;
+    this.#living--;
+    task.scope.removeTask(task);
+    if (task.breaks !== null) {
+      for (const lot of task.breaks) lot.breakLot(task);
+      task.breaks = null;
+    }
+    thread.task = null;
+    if (this.instruments.taskExited !== null) this.instruments.call("taskExited", task);
+    const nursery = task.parentNursery;
+    if (nursery === null) {
+      this.#rootEnded(failed, outcome);
+      return;
+    }
+    nursery.removeChild(task);
+    if (task === this.mainTask) {
+      this.#ended = { failed, outcome };
+      nursery.childEnded(false, undefined);
+    } else nursery.childEnded(failed, outcome);
+  }
+
+  #rootEnded(failed: boolean, error: unknown): void {
+    this.done = true;
+    if (failed && !isCancelled(error)) {
+      this.#internalError ??= new TrioInternalError(
+        "a system task or a call-soon callback threw; `cause` has what it was",
+        { cause: error },
+      );
+    }
+  }
+
+  // ---- Passes ------------------------------------------------------------------------------------------------------
+
+  /**
+   * How many real milliseconds the host may wait for I/O or a call from outside; 0 when there is something to do.
+   * `Infinity` when only those can go on.
+   */
+  timeToWait(): number {
+    this.#primed = "nothing";
+    if (this.#queue.length > 0 || this.#due.length > 0 || this.entryQueue.threadsCalled) return 0;
+    let ms = Math.max(0, this.clock.deadlineToSleepTime(this.deadlines.next));
+    const waiter = this.idleWaiters[0];
+    if (waiter !== undefined) {
+      if (waiter.cushion <= ms) {
+        ms = waiter.cushion;
+        this.#primed = "idle";
+      }
+    } else {
+      const threshold = this.clock.autojumpThreshold;
+      // With nothing to jump to there is nothing to wait for, either.
+      if (threshold !== undefined && threshold <= ms && threshold !== Infinity && this.deadlines.next !== Infinity) {
+        ms = threshold;
+        this.#primed = "autojump";
+      }
+    }
+    this.#waitBegan = performance.now();
+    this.#waitPlanned = ms;
+    return ms;
+  }
+
+  /** Whether nothing but a call from the host's own code could wake anything. Only right after {@link timeToWait}. */
+  get isStuck(): boolean {
+    return (
+      this.#queue.length === 0 &&
+      this.#waitPlanned === Infinity &&
+      this.io.waiting === 0 &&
+      !this.entryQueue.isOpenToThreads &&
+      !this.entryQueue.threadsCalled
+    );
+  }
+
+  /** Whether a promise could wake something, if the host's loop turned. */
+  get awaitsPromises(): boolean {
+    return this.#awaiting > 0 || this.promiseWaits.size > 0;
+  }
+
+  /** Whether tasks are runnable. */
+  get isBusy(): boolean {
+    return this.#queue.length > 0 || this.#due.length > 0;
+  }
+
+  /**
+   * Whether this pass is to begin with a look at I/O although there is something to run: when a time slice is over, and
+   * when a deadline is due, since what is ready by then wins over it.
+   */
+  mustLook(): boolean {
+    if (this.#due.length > 0) return true;
+    if (this.deadlines.size > 0 && this.deadlines.next <= this.clock.currentTime()) return true;
+    return this.#sliceIsOver();
+  }
+
+  /** How often a time slice was over: a host that shares its thread gives it away when this has changed. */
+  slices = 0;
+
+  #sliceIsOver(): boolean {
+    if (this.#stepsLeft > 0) return false;
+    const now = performance.now();
+    refillStacks(now);
+    // As many steps to the next look as are likely to fit into the slice: few where steps are long.
+    const each = (now - this.#clockReadAt) / this.#stepsPlanned;
+    this.#clockReadAt = now;
+    this.#stepsPlanned = Math.max(1, Math.min(MOST_STEPS_BETWEEN_CLOCK_READS, Math.floor(SLICE / each)));
+    this.#stepsLeft = this.#stepsPlanned;
+    if (now - this.#sliceBegan < SLICE) return false;
+    this.#sliceBegan = now;
+    this.slices++;
+    return true;
+  }
+
+  /** Asks the I/O manager, with the instruments told. @returns how many events there were. */
+  poll(ms: number): number {
+    const { instruments } = this;
+    if (instruments.beforeIoWait !== null) instruments.call("beforeIoWait", ms);
+    const events = this.io.poll(ms);
+    if (instruments.afterIoWait !== null) instruments.call("afterIoWait", ms);
+    return events;
+  }
+
+  /** One pass: deadlines that are due, calls of other threads, and a step of each task that is runnable now. */
+  pass(events: number): void {
+    if (this.deadlines.size > 0) this.collectDue();
+    const fired = this.#due.length > 0;
+    if (fired) this.#fireDue();
+    this.entryQueue.takeThreadCalls();
+    if (this.#primed !== "nothing") {
+      if (events === 0 && !fired && this.#queue.length === 0) this.#idle();
+      this.#primed = "nothing";
+    }
+    let left = this.#queue.length;
+    if (this.#random !== null && left > 1) {
+      const batch: Task[] = [];
+      while (left-- > 0) batch.push(this.#queue.shift());
+      for (const task of this.#random.shuffle(batch)) this.#step(task);
+      this.#stepsLeft -= batch.length;
+      return;
+    }
+    this.#stepsLeft -= left;
+    while (left-- > 0) this.#step(this.#queue.shift());
+  }
+
+  /** Nothing happened for as long as was planned. */
+  #idle(): void {
+    if (performance.now() - this.#waitBegan < this.#waitPlanned) return; // woken early, by something that came to nothing
+    const first = this.idleWaiters[0];
+    if (this.#primed === "autojump") this.clock.autojump?.(this.deadlines.next);
+    else if (first !== undefined) {
+      const { cushion } = first;
+      while (this.idleWaiters[0]?.cushion === cushion) wake((this.idleWaiters.shift() as IdleWait).task as Task);
+    }
+    if (this.deadlines.size > 0) {
+      this.collectDue();
+      this.#fireDue();
+    }
+  }
+
+  // ---- Deadlines ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Takes out what is due. A scope counts as cancelled from here on, for its tasks' next checkpoints; blocked tasks are
+   * aborted, and sleepers woken, in the next pass. All scopes that are due are marked before anything is woken, so the
+   * outermost catches: `moveOnAfter(10, () => sleep(10))` times out.
+   */
+  collectDue(): void {
+    const { deadlines } = this;
+    if (deadlines.size === 0) return;
+    const now = this.clock.currentTime();
+    for (let entry: DeadlineEntry<CancelScope | Sleep> | null; (entry = deadlines.takeDue(now)) !== null; ) {
+      const { owner } = entry;
+      this.#due.push(owner instanceof Sleep ? owner : owner.expire());
+    }
+  }
+
+  /** Tasks that are to be aborted in the next pass. */
+  deferDelivery(tasks: readonly Task[]): void {
+    this.#due.push(tasks);
+    if (this.asleep) this.host.wake();
+  }
+
+  deadlineMoved(): void {
+    if (this.asleep) this.host.wake();
+  }
+
+  #fireDue(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const item of due) {
+      if (!(item instanceof Sleep)) {
+        for (const task of item) deliverInterruption(task);
+      } else if ((item.task as Task).scope.cause !== null) deliverInterruption(item.task as Task);
+      else item.fire();
+    }
+  }
+
+  /** Tasks and scopes were moved under another scope. */
+  moved(tasks: readonly Task[], scopes: readonly CancelScope[]): void {
+    const reached = scopes.flatMap((scope) => spread(scope));
+    for (const task of tasks) deliverInterruption(task);
+    for (const task of reached) deliverInterruption(task);
+  }
+
+  // ---- Ends --------------------------------------------------------------------------------------------------------
+
+  /** The run cannot go on soundly: everything is cancelled, and it ends with `error`. */
+  crash(error: TrioInternalError): void {
+    this.#internalError ??= error;
+    (this.systemNursery?.cancelScope ?? this.#rootScope).cancelFor("shutdown", error);
+  }
+
+  #callbackThrew(error: unknown): void {
+    const nursery = this.systemNursery as Nursery;
+    const target = nursery.isClosed ? (this.rootTask.openNurseries?.[0] ?? null) : nursery;
+    const fail = function* (): Generator<Trap, void> {
+      throw error;
+    };
+    if (target === null || target.isClosed) this.crash(new TrioInternalError("a call-soon callback threw", { cause: error }));
+    else this.spawn(fail, [], target, "callSoon(fn)", true, "<call-soon callback that threw>");
+  }
+
+  /** The run cannot go on, through the program's own fault: it is cancelled, and ends with `error` as it is. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    (this.mainNursery?.cancelScope ?? this.#rootScope).cancelFor("shutdown", error);
+  }
+
+  tree(): string {
+    return taskTree(this.rootTask);
+  }
+
+  /** Nothing can wake anything: main is cancelled, so that clean-up runs, and the run will throw DeadlockError. */
+  deadlock(): boolean {
+    if (this.#failure !== null) return false;
+    this.fail(
+      new DeadlockError(
+        `every task is blocked, no deadline is set, and nothing outside could wake one:\n${this.tree()}`,
+      ),
+    );
+    return true;
+  }
+
+  /** Ctrl-C: KeyboardInterrupt is thrown at the main task's next checkpoint, once, whatever shields it has. */
+  interrupt(): void {
+    const { mainTask } = this;
+    this.keyboardInterruptPending = true;
+    if (mainTask === null || mainTask.state === TaskState.Exited) return;
+    mainTask.kiPending = true;
+    deliverInterruption(mainTask);
+  }
+  keyboardInterruptPending = false;
+  /** The host is told when a KeyboardInterrupt was delivered, so that the next Ctrl-C counts as a first one again. */
+  onInterruptDelivered: (() => void) | null = null;
+
+  takeKeyboardInterrupt(): KeyboardInterrupt {
+    if (this.mainTask !== null) this.mainTask.kiPending = false;
+    this.keyboardInterruptPending = false;
+    this.onInterruptDelivered?.();
+    return new KeyboardInterrupt();
+  }
+
+  /** The scope around main that `signal` cancels has caught its Cancelled. */
+  abortedBySignal(): void {
+    this.#abortedBySignal = true;
+  }
+
+  /** The run is over, or is given up: lets go of everything. Called once, always. */
+  close(): void {
+    reportUndriven();
+    this.entryQueue.close();
+    if (this.instruments.afterRun !== null) this.baseContext(() => this.instruments.call("afterRun"));
+    thread.runner = null;
+    thread.task = null;
+    thread.kiProtected = true;
+    this.io.close();
+  }
+
+  /** Tasks whose code is in a native await. */
+  awaitingTasks(): Task[] {
+    return tasksBelow(this.rootTask).filter((task) => task.frame?.reply?.pending === true);
+  }
+
+  /** What the run gives or throws. */
+  outcome(signal: AbortSignal | undefined): unknown {
+    const { failed, outcome } = this.#ended ?? { failed: false, outcome: undefined };
+    if (this.#internalError !== null) throw this.#internalError;
+    if (this.keyboardInterruptPending) {
+      throw new KeyboardInterrupt(undefined, failed ? { cause: outcome } : undefined);
+    }
+    if (this.#failure !== null) {
+      if (failed && !isCancelled(outcome)) this.#failure.cause = outcome;
+      throw this.#failure;
+    }
+    if (failed) throw outcome;
+    if (this.#abortedBySignal) throw signal?.reason;
+    return outcome;
+  }
+
+  #undriven(name: string, origin: Error | null): void {
+    const stack = origin?.stack ?? null;
+    const place = stack === null ? undefined : programLines(stack)[0]?.trim();
+    this.host.warn(
+      `${name} was called${place === undefined ? "" : ` ${place}`}, and the operation it returned was never driven, so ` +
+        `it did nothing: write yield* before the call`,
+      "TRIBUN_UNDRIVEN",
+      stack,
+    );
+  }
+
+  statistics(): Statistics {
+    return {
+      tasksLiving: this.#living,
+      tasksRunnable: this.#queue.length,
+      timeToNextDeadline: this.deadlines.next === Infinity ? Infinity : this.deadlines.next - this.clock.currentTime(),
+      callSoonQueueSize: this.entryQueue.size,
+      io: this.io.statistics(),
+    };
+  }
+}
+
+/** The name a task shows: its function's. */
+export function nameOf(fn: Function): string {
+  return fn.name === "" ? "(anonymous)" : fn.name;
+}
+
+function badYield(task: Task, value: unknown): string {
+  const who = `task ${task.name} yielded`;
+  if (typeof value === "object" && value !== null) {
+    if ("operationName" in value) {
+      return `${who} the operation ${String(value.operationName)} instead of driving it: write yield* where it says yield`;
+    }
+    if ("then" in value) return `${who} a promise: wait for it with yield* fromPromise(promise)`;
+    if (Symbol.iterator in value || Symbol.asyncIterator in value) {
+      return `${who} a generator or iterable instead of delegating to it: write yield* where it says yield`;
+    }
+  }
+  return `${who} ${typeof value === "string" ? JSON.stringify(value) : String(value)}: a task yields only by yield* to an operation`;
+}

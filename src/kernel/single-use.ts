@@ -1,0 +1,78 @@
+import { UsageError } from "../errors.ts";
+import { noteDriven, noteMade } from "./undriven.ts";
+import type { Operation, Trap } from "./operation.ts";
+import { type Task, TaskState } from "./task.ts";
+import { thread, taskOfContext } from "./thread.ts";
+
+/**
+ * The base of every operation: fresh, lazy, single-use, and its own iterator, so that driving it allocates nothing.
+ *
+ * One object serves both kinds of generator. An async generator awaits what `next()` gives, and a plain object is the
+ * cheapest thing to await; that is what `Symbol.asyncIterator` is for, which the types do not mention.
+ */
+export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, any> {
+  declare operationName: string;
+  /** The task that drove it, once one has. */
+  task: Task | null = null;
+  /** Set by `yield*`, before the first `next()`. */
+  used = false;
+  origin: Error | null = null;
+
+  constructor() {
+    noteMade(this);
+  }
+
+  [Symbol.iterator](): this {
+    if (this.used) throw drivenTwice(this);
+    this.used = true;
+    noteDriven(this);
+    return this;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this[Symbol.iterator]();
+  }
+
+  abstract next(): IteratorResult<Trap, T>;
+
+  /** Reached only by a generator driven by hand: the scheduler gives errors through `next()`. */
+  throw(error: unknown): never {
+    throw error;
+  }
+}
+
+/**
+ * The task that is driving `operation`, which may block now.
+ * @throws UsageError outside a task, and when the task is blocked in another operation already.
+ */
+export function drivingTask(operation: { readonly operationName: string; readonly task: Task | null }): Task {
+  const task = thread.task;
+  if (task !== null && task.state === TaskState.Running) return task;
+  return drivingTaskSlow(operation);
+}
+
+function drivingTaskSlow(operation: { readonly operationName: string }): Task {
+  const task = thread.task ?? taskOfContext();
+  const name = operation.operationName;
+  if (task === null) {
+    throw new UsageError(
+      `${name} was driven outside a task: only code that a run has started can wait. Call it with yield* in a ` +
+        "task function given to run(), runSync() or nursery.startSoon()",
+    );
+  }
+  if (task.state === TaskState.Running || task.state === TaskState.Awaiting) return task;
+  if (task.state === TaskState.Exited) {
+    throw new UsageError(`${name} was driven in the context of task ${task.name}, which has ended`);
+  }
+  throw new UsageError(
+    `${name} was driven in task ${task.name}, which is waiting in ${task.waitsFor()} already: a task waits for one ` +
+      "operation at a time; give the second one a task of its own with nursery.startSoon()",
+  );
+}
+
+function drivenTwice(operation: { readonly operationName: string }): UsageError {
+  return new UsageError(
+    `${operation.operationName}: this operation has been driven already; an operation is good for one yield*, ` +
+      "call the function again for a fresh one",
+  );
+}

@@ -1,0 +1,75 @@
+import { yieldBriefly } from "./checkpoint.ts";
+import { checkDuration, checkTime } from "./cancel-scope.ts";
+import { DeadlineEntry } from "./deadlines.ts";
+import type { Operation } from "./operation.ts";
+import { Abort, Suspension, wake, type AbortResult } from "./suspension.ts";
+import type { Task } from "./task.ts";
+import { currentRunner } from "./thread.ts";
+
+/** Blocks until a time: an entry of the run's deadlines, with no scope around it. */
+export class Sleep extends Suspension<void> {
+  static {
+    this.prototype.operationName = "sleep()";
+  }
+  readonly #time: number;
+  readonly #fromNow: boolean;
+  #entry: DeadlineEntry<Sleep> | null = null;
+
+  constructor(time: number, fromNow: boolean) {
+    super();
+    this.#time = time;
+    this.#fromNow = fromNow;
+  }
+
+  protected begin(task: Task): void {
+    if (this.#time === Infinity) return;
+    const { runner } = task;
+    const time = this.#fromNow ? runner.clock.currentTime() + this.#time : this.#time;
+    this.#entry = new DeadlineEntry<Sleep>(time, this);
+    runner.deadlines.add(this.#entry);
+    runner.deadlineMoved();
+  }
+
+  abort(task: Task): AbortResult {
+    if (this.#entry !== null) task.runner.deadlines.remove(this.#entry);
+    return Abort.SUCCEEDED;
+  }
+
+  /** Its time has come. It may have been aborted since it was found due. */
+  fire(): void {
+    const task = this.task as Task;
+    if (task.suspension === this) wake(task);
+  }
+}
+
+/**
+ * Waits for `ms` milliseconds of the run's clock; `Infinity` for ever. `sleep(0)` is a pure checkpoint. A checkpoint.
+ * Trio: `trio.sleep`.
+ *
+ * @throws TypeError, RangeError at once for what is no number, NaN or negative.
+ */
+export function sleep(ms: number): Operation<void> {
+  checkDuration(ms, "sleep(ms): ms");
+  return ms === 0 ? yieldBriefly() : new Sleep(ms, true);
+}
+
+/**
+ * Waits until `time`, in milliseconds of the run's clock; a time that has passed makes it a pure checkpoint. A
+ * checkpoint. Trio: `trio.sleep_until`.
+ *
+ * @throws TypeError, RangeError at once for what is no number, or NaN.
+ */
+export function sleepUntil(time: number): Operation<void> {
+  checkTime(time, "sleepUntil(time): time");
+  return new Sleep(time, false);
+}
+
+/** Waits until cancelled. A checkpoint. Trio: `trio.sleep_forever`. */
+export function sleepForever(): Operation<never> {
+  return new Sleep(Infinity, false) as unknown as Operation<never>;
+}
+
+/** The time of the run's clock, in milliseconds. Not a checkpoint. Trio: `trio.current_time`. */
+export function currentTime(): number {
+  return currentRunner("currentTime()").clock.currentTime();
+}

@@ -1,0 +1,43 @@
+/**
+ * Stack traces across frames.
+ *
+ * A body runs as a frame of its own, so the engine's stack at an error inside it ends at the scheduler, and the
+ * functions around the body are missing. When an error leaves a frame, the stack of the place that waited for the frame
+ * is joined to its own, and the scheduler's lines are left out.
+ */
+
+/** Where the library's sources are; null in a bundle, where its lines cannot be told from the program's. */
+const LIBRARY = /^(.*\/)src\/kernel\/stack\.ts$/.exec(new URL(import.meta.url).pathname)?.[1] ?? null;
+const joined = new WeakSet<Error>();
+
+/** Called where an error passes from a frame to the one around it, with the latter on the engine's stack. */
+export function joinStacks(error: Error): void {
+  if (Object.isFrozen(error) || typeof error.stack !== "string") return;
+  const outer = programLines(new Error().stack ?? "");
+  if (outer.length === 0) return;
+  let inner = error.stack;
+  if (!joined.has(error)) {
+    joined.add(error);
+    inner = inner
+      .split("\n")
+      .filter((line) => !isScheduler(line))
+      .join("\n");
+  }
+  const stack = `${inner}\n${outer.join("\n")}`;
+  try {
+    Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true, enumerable: false });
+  } catch {
+    // A class that seals its stack keeps the one it has.
+  }
+}
+
+/** The lines of a stack that are the program's own. */
+export function programLines(stack: string): string[] {
+  return stack.split("\n").filter((line) => /^\s+at /.test(line) && !isScheduler(line));
+}
+
+function isScheduler(line: string): boolean {
+  if (!/^\s+at /.test(line)) return false;
+  if (LIBRARY !== null && (line.includes(`${LIBRARY}src/`) || line.includes(`${LIBRARY}ffi/`))) return true;
+  return /node:async_hooks|\(native|\bat native|\bat (next|throw|snapshot|run|asyncGeneratorResumeNext)\b.*native/.test(line);
+}

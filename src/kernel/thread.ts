@@ -1,0 +1,49 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Runner } from "./runner.ts";
+import type { Task } from "./task.ts";
+import { UsageError } from "../errors.ts";
+
+/** The stretch of code some task runs in: which task, and whether it is protected from Ctrl-C. */
+export interface Extent {
+  readonly task: Task;
+  readonly kiProtected: boolean;
+}
+
+/**
+ * What this JavaScript thread is doing. Plain fields of one object: the scheduler writes them at every step.
+ * `task` and `kiProtected` speak of code that runs synchronously under the scheduler; code that goes on after a native
+ * `await` is found by {@link extents} instead.
+ */
+export const thread: { runner: Runner | null; task: Task | null; kiProtected: boolean } = {
+  runner: null,
+  task: null,
+  kiProtected: true,
+};
+
+/** Carries the extent across native awaits, as the asynchronous context of every async frame. */
+export const extents: AsyncLocalStorage<Extent | undefined> = new AsyncLocalStorage();
+
+/** The task whose asynchronous context this is, if it still lives. */
+export function taskOfContext(): Task | null {
+  return extents.getStore()?.task ?? null;
+}
+
+/** The run of this thread. @throws UsageError naming `what` when there is none. */
+export function currentRunner(what: string): Runner {
+  const runner = thread.runner;
+  if (runner === null) {
+    throw new UsageError(`${what} needs a run: call it from code that run() or runSync() has started`);
+  }
+  return runner;
+}
+
+/** S69: the task that is calling. @throws UsageError outside a task. */
+export function currentTask(): Task {
+  const task = thread.task ?? taskOfContext();
+  if (task === null) {
+    throw new UsageError(
+      "currentTask() was called outside a task: call it from a task function, not from a host callback",
+    );
+  }
+  return task;
+}

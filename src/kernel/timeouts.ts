@@ -1,0 +1,60 @@
+import { CancelScope, ScopeRun, checkDuration, checkTime, effectiveDeadline } from "./cancel-scope.ts";
+import { checkTaskFunction } from "./frame-operation.ts";
+import type { Coroutine, Operation } from "./operation.ts";
+import { currentTask } from "./thread.ts";
+
+export interface TimeoutOptions {
+  /** Whether cancellation from outside is kept away. */
+  readonly shield?: boolean;
+}
+
+type Body<T> = (scope: CancelScope) => Coroutine<T>;
+
+/**
+ * Runs `body(scope)` for at most `ms` milliseconds, counted from when it is driven; gives what the body returned, or
+ * `undefined` if it was cut off (`scope.cancelledCaught` tells). Trio: `trio.move_on_after`.
+ *
+ * @throws TypeError, RangeError at once for what is no number, NaN or negative.
+ */
+export function moveOnAfter<T>(ms: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T | undefined> {
+  checkDuration(ms, "moveOnAfter(ms): ms");
+  checkTaskFunction(body, "moveOnAfter(ms, body)");
+  return new ScopeRun(new CancelScope({ timeout: ms, shield: options.shield ?? false }), body, null);
+}
+
+/** As {@link moveOnAfter}, with a time of the run's clock, in milliseconds. Trio: `trio.move_on_at`. */
+export function moveOnAt<T>(time: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T | undefined> {
+  checkTime(time, "moveOnAt(time): time");
+  checkTaskFunction(body, "moveOnAt(time, body)");
+  return new ScopeRun(new CancelScope({ deadline: time, shield: options.shield ?? false }), body, null);
+}
+
+/**
+ * As {@link moveOnAfter}, but throws TooSlowError if the body was cut off. Trio: `trio.fail_after`.
+ *
+ * @throws TooSlowError when the body was cut off. TypeError, RangeError at once, as moveOnAfter.
+ */
+export function failAfter<T>(ms: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T> {
+  checkDuration(ms, "failAfter(ms): ms");
+  checkTaskFunction(body, "failAfter(ms, body)");
+  const scope = new CancelScope({ timeout: ms, shield: options.shield ?? false });
+  return new ScopeRun(scope, body, `not done after ${ms} ms`) as Operation<T>;
+}
+
+/** As {@link failAfter}, with a time of the run's clock, in milliseconds. Trio: `trio.fail_at`. */
+export function failAt<T>(time: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T> {
+  checkTime(time, "failAt(time): time");
+  checkTaskFunction(body, "failAt(time, body)");
+  const scope = new CancelScope({ deadline: time, shield: options.shield ?? false });
+  return new ScopeRun(scope, body, `not done at ${time} ms of the run's clock`) as Operation<T>;
+}
+
+/**
+ * The earliest time at which the current task's context is cancelled, in milliseconds of the run's clock: `Infinity`
+ * when it never is, `-Infinity` when it is already. Not a checkpoint. Trio: `trio.current_effective_deadline`.
+ *
+ * @throws UsageError outside a task.
+ */
+export function currentEffectiveDeadline(): number {
+  return effectiveDeadline(currentTask().scope);
+}
