@@ -13,7 +13,10 @@ const MFD_CLOEXEC = 1;
  *
  * @throws {Error} when this Bun has no TinyCC, or with the compiler's complaint.
  */
-export function compileC<Fns extends Record<string, FFIFunction>>(source: string, functions: Fns): Library<Fns>["symbols"] {
+export function compileC<Fns extends Record<string, FFIFunction>>(
+  source: string,
+  functions: Fns,
+): Library<Fns>["symbols"] {
   // `cc` reads a file and nothing else, and a bundle or a compiled binary has none beside it: so the text goes through
   // memory that has a name in /proc. TinyCC takes a name without an extension for C.
   const fd = memfd("tribun");

@@ -8,8 +8,9 @@ import type { FFIFunction, Library, Pointer } from "bun:ffi";
 import { SystemError, UnsupportedError } from "../src/errors.ts";
 import { errnoName } from "./errno.ts";
 
-/** Where errno's address is asked: `__errno_location(3)` of glibc and musl. */
+/** Where errno's address is asked: a function of glibc and musl alike. */
 const ERRNO_LOCATION = "__errno_location";
+const LOCATE_ERRNO = { [ERRNO_LOCATION]: { args: [], returns: "ptr" } } as const;
 
 /**
  * The names of the C library, most likely first. glibc's serves under musl too, whose loader answers to every
@@ -32,7 +33,10 @@ export function bindLibc<Fns extends Record<string, FFIFunction>>(functions: Fns
   let failure: unknown;
   for (const library of libraries) {
     try {
-      return dlopen(library, functions).symbols;
+      const { symbols } = dlopen(library, functions);
+      // Not when it is first asked for: to find it then would overwrite it.
+      errnoAddress ??= dlopen(library, LOCATE_ERRNO).symbols[ERRNO_LOCATION]() as Pointer;
+      return symbols;
     } catch (error) {
       failure ??= error;
     }
@@ -47,8 +51,7 @@ let errnoAddress: Pointer | null = null;
 
 /** `errno`, as the system call just made left it. Look before anything else is called. */
 export function errno(): number {
-  errnoAddress ??= bindLibc({ [ERRNO_LOCATION]: { args: [], returns: "ptr" } })[ERRNO_LOCATION]() as Pointer;
-  return read.i32(errnoAddress, 0);
+  return errnoAddress === null ? 0 : read.i32(errnoAddress, 0);
 }
 
 /** -1 becomes `-errno`, as the kernel itself answers: for callers that decide by the number. */

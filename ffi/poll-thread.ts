@@ -11,6 +11,7 @@
  * - `control`, with a number that is odd while a wait is in force, and is another one for each wait. The thread sends the
  *   number of the wait that is over, once; the main thread drops every message that does not name the wait in force.
  */
+import { existsSync } from "node:fs";
 import type { Pointer } from "bun:ffi";
 import { eventfd } from "./eventfd.ts";
 import { bindLibc, systemError } from "./libc.ts";
@@ -24,6 +25,7 @@ const NUMBER = 0;
 const COUNT = 1;
 const TIMEOUT = 2;
 const CLOSING = 3;
+const THREAD = 4;
 
 /** Room is reserved, not taken, for 2^20 descriptors, which is Linux's usual hard limit; `set` grows into it. */
 const SET_MAXIMUM = POLLFD.size * (2 ** 20 + 1);
@@ -31,6 +33,9 @@ const SET_INITIAL = 4096;
 
 /** poll(2) takes an int; 24.8 days. */
 const TIMEOUT_MAXIMUM = 2 ** 31 - 1;
+
+/** How long, in ms, the system may take to end a thread whose Worker is closed; under load it was seen to take 0.1 s. */
+const THREAD_PATIENCE = 5000;
 
 /** What the thread sends: the number of the wait that is over, and the errno of a poll that failed, or 0. */
 interface Answer {
@@ -45,13 +50,13 @@ interface Answer {
 export class PollThread {
   readonly #onReady: () => void;
   readonly #onError: (error: unknown) => void;
-  readonly #control = new Int32Array(new SharedArrayBuffer(16));
+  readonly #control = new Int32Array(new SharedArrayBuffer(20));
   readonly #set = new SharedArrayBuffer(SET_INITIAL, { maxByteLength: SET_MAXIMUM });
   readonly #one = new BigUint64Array([1n]).buffer;
   #number = 0;
   #commandFd = -1;
   #worker: Worker | undefined;
-  #ended: Promise<void> | undefined;
+  #ended: Promise<void> = Promise.resolve();
   #closed = false;
 
   /**
@@ -103,7 +108,7 @@ export class PollThread {
         this.#worker.ref();
       }
     }
-    return this.#ended ?? Promise.resolve();
+    return this.#ended;
   }
 
   get #isWaiting(): boolean {
@@ -128,14 +133,14 @@ export class PollThread {
     worker.addEventListener("error", ({ message }) => {
       this.#onError(new Error(`the thread that waits in poll(2) failed: ${message}`));
     });
-    this.#ended = new Promise((resolve) => {
-      worker.addEventListener("close", () => {
-        URL.revokeObjectURL(url);
-        descriptorCalls().close(this.#commandFd);
-        this.#commandFd = -1;
-        this.#closed = true;
-        resolve();
-      });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#ended = promise;
+    worker.addEventListener("close", () => {
+      URL.revokeObjectURL(url);
+      descriptorCalls().close(this.#commandFd);
+      this.#commandFd = -1;
+      this.#closed = true;
+      resolve(threadGone(Atomics.load(this.#control, THREAD)));
     });
     worker.postMessage({
       control: this.#control,
@@ -155,9 +160,15 @@ export class PollThread {
   }
 }
 
+/** A Worker's "close" event may come just before its thread has ended. */
+async function threadGone(tid: number): Promise<void> {
+  const end = performance.now() + THREAD_PATIENCE;
+  while (tid !== 0 && existsSync(`/proc/self/task/${tid}`) && performance.now() < end) await Bun.sleep(1);
+}
+
 /** The Worker has no modules of ours, so it gets the C library's functions by their addresses. */
 function addresses(): Record<string, Pointer> {
-  const symbols = bindLibc({ poll: {}, read: {}, __errno_location: {} });
+  const symbols = bindLibc({ poll: {}, read: {}, gettid: {}, __errno_location: {} });
   return Object.fromEntries(
     Object.entries(symbols).map(([name, symbol]) => [name, (symbol as unknown as { ptr: Pointer }).ptr]),
   );
@@ -170,11 +181,13 @@ const EINTR = 4;
 
 self.onmessage = ({ data: { control, set, address, commandFd, functions } }) => {
   self.onmessage = null; // nothing keeps the thread once this function returns
-  const { poll, read, __errno_location } = linkSymbols({
+  const { poll, read, gettid, __errno_location } = linkSymbols({
     poll: { ptr: functions.poll, args: ["u64", "u64", "i32"], returns: "i32" },
     read: { ptr: functions.read, args: ["i32", "u64", "u64"], returns: "i64_fast" },
+    gettid: { ptr: functions.gettid, args: [], returns: "i32" },
     __errno_location: { ptr: functions.__errno_location, args: [], returns: "ptr" },
   }).symbols;
+  Atomics.store(control, ${THREAD}, gettid());
   const errno = __errno_location();
   const command = new Int16Array(set, 0, 4);
   const counter = new ArrayBuffer(8);

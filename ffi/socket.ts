@@ -89,10 +89,8 @@ function bind(): SocketCalls {
     sendto: (fd, data, address) =>
       negateErrno(c.sendto(fd, data as View, data.byteLength, MSG_NOSIGNAL, address, address.byteLength) as number),
     shutdown: (fd, how) => negateErrno(c.shutdown(fd, how)),
-    getsockopt: (fd, level, name, value, length) =>
-      negateErrno(c.getsockopt(fd, level, name, value as View, length)),
-    setsockopt: (fd, level, name, value) =>
-      negateErrno(c.setsockopt(fd, level, name, value as View, value.byteLength)),
+    getsockopt: (fd, level, name, value, length) => negateErrno(c.getsockopt(fd, level, name, value as View, length)),
+    setsockopt: (fd, level, name, value) => negateErrno(c.setsockopt(fd, level, name, value as View, value.byteLength)),
     getsockname(fd, address) {
       address.reset();
       return negateErrno(c.getsockname(fd, address.bytes, address.length));

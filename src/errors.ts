@@ -37,8 +37,8 @@ export class Cancelled extends Error {
 }
 
 function describeReason(reason: unknown): string {
-  if (reason instanceof Error) return `${reason.name}: ${reason.message}`;
   try {
+    if (reason instanceof Error) return `${reason.name}: ${reason.message}`;
     return String(reason);
   } catch {
     return typeof reason;

@@ -1,5 +1,5 @@
 /** What `hazmat` and `lowlevel` have under the same names. */
-export { connectCallSoon } from "./host/thread-calls.ts";
+export { connectCallSoon, type WorkerHandle } from "./host/worker-calls.ts";
 export {
   currentIocp,
   monitorCompletionKey,

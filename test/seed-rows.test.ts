@@ -3,8 +3,10 @@ import { expect, test } from "bun:test";
 /** The seed's promises are numbered S1 to S70 (the project's table of them). */
 const LAST_ROW = 70;
 
-// A test's name begins with the number of the row it pins. Skipped tests and todos pin nothing; conditional ones do.
-const NAMED_FOR_A_ROW = /\b(?:test|it)(?:\.(?:each|if|skipIf|serial|concurrent)(?:\([^\n]*?\))?)*\(\s*["'`]S(\d+)\b/g;
+// A test's name begins with the number of the row it pins. Skipped tests and todos pin nothing; conditional ones, and
+// those over a table, do.
+const NAMED_FOR_A_ROW =
+  /(?:\b(?:test|it)(?:\.(?:serial|concurrent))?|\b(?:test|it)\.(?:each|if|skipIf)\([^;]*?\))\(\s*["'`]S(\d+)\b/g;
 
 const rows = new Map<number, string[]>();
 for await (const file of new Bun.Glob("**/*.test.ts").scan(import.meta.dirname)) {

@@ -18,7 +18,7 @@ interface Import {
 }
 
 /** Public pages: what they re-export is the public API. */
-const PAGES = ["src/index.ts", "src/hazmat.ts", "src/lowlevel.ts"];
+const PAGES = ["src/index.ts", "src/hazmat.ts", "src/lowlevel.ts", "src/lowlevel-common.ts"];
 
 /**
  * What each zone may import from, besides itself. The first part of a path after `src/` is its zone, `ffi` is one, and
@@ -30,9 +30,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   kernel: ["errors"],
   io: ["errors", "ffi", "kernel"],
   host: ["errors", "ffi", "kernel", "io"],
-  hazmat: ["errors", "kernel", "io", "host"],
-  lowlevel: ["errors", "kernel", "io", "host", "hazmat"],
-  index: ["errors", "kernel", "io", "host", "hazmat", "sync", "net"],
+  "lowlevel-common": ["errors", "kernel", "io", "host"],
+  hazmat: ["lowlevel-common", "kernel"],
+  lowlevel: ["lowlevel-common", "kernel"],
+  index: ["errors", "kernel", "io", "host", "sync", "net"],
   sync: ["errors", "hazmat", "lowlevel", "kernel"],
   net: ["errors", "hazmat", "lowlevel", "kernel", "sync", "ffi"],
   socket: ["errors", "hazmat", "lowlevel", "net", "ffi"],

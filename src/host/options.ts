@@ -1,8 +1,9 @@
 import { type IoChoice, chooseIo } from "../io/index.ts";
 import { type Clock, SystemClock } from "../kernel/clock.ts";
+import { checkOptions, describe } from "../kernel/describe.ts";
 import { checkTaskFunction } from "../kernel/frame-operation.ts";
 import type { Host } from "../kernel/host.ts";
-import type { Instrument } from "../kernel/instrument.ts";
+import { checkInstrument, type Instrument } from "../kernel/instrument.ts";
 import type { Coroutine } from "../kernel/operation.ts";
 import { Runner } from "../kernel/runner.ts";
 import { thread } from "../kernel/thread.ts";
@@ -57,9 +58,7 @@ export function begin(
   deadlockByDefault: boolean,
 ): Beginning {
   checkTaskFunction(main, `${what}(main)`);
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${what}(main, options): options must be an object, not ${String(options)}`);
-  }
+  checkOptions(options, `${what}(main, options)`);
   const {
     clock = new SystemClock(),
     instruments = [],
@@ -71,13 +70,15 @@ export function begin(
     deadlockDetection = deadlockByDefault,
   } = options;
   const wrong = (option: string, wanted: string, got: unknown): TypeError =>
-    new TypeError(`${what}(main, { ${option} }): ${option} must be ${wanted}, not ${String(got)}`);
+    new TypeError(`${what}(main, { ${option} }): ${option} must be ${wanted}, not ${describe(got)}`);
   if (typeof clock?.currentTime !== "function" || typeof clock.startClock !== "function" || typeof clock.deadlineToSleepTime !== "function") {
     throw wrong("clock", "an object with startClock(), currentTime() and deadlineToSleepTime(deadline)", clock);
   }
   if (typeof instruments !== "object" || instruments === null || !(Symbol.iterator in instruments)) {
     throw wrong("instruments", "an array (or other iterable) of instruments", instruments);
   }
+  const hooks = [...instruments];
+  for (const instrument of hooks) checkInstrument(instrument, `${what}(main, { instruments })`);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrong("signal", "an AbortSignal", signal);
   if (seed !== undefined && typeof seed !== "number") throw wrong("seed", "a whole number", seed);
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
@@ -98,7 +99,7 @@ export function begin(
   let runner: Runner | null = null;
   try {
     runner = new Runner(
-      { clock, io: manager, host, instruments, signal, seed, strictExceptionGroups, interruptibly: unrestricted ? stepInterruptibly : null },
+      { clock, io: manager, host, instruments: hooks, signal, seed, strictExceptionGroups, interruptibly: unrestricted ? stepInterruptibly : null },
       main,
     );
     runner.pass(0); // the root task's first step: main and the call-soon task are there, and have not begun

@@ -60,7 +60,7 @@ function loop({ runner, deadlockDetection }: Beginning, ctrlC: CtrlC): void {
       const events = runner.poll(0);
       ctrlC.check();
       runner.pass(events);
-    } else runner.pass(0);
+    } else runner.passes();
   }
 }
 

@@ -118,7 +118,7 @@ class LoopHost implements Host {
     if (runner.isBusy) {
       this.#turned = false;
       if (!runner.mustLook()) {
-        runner.pass(0);
+        runner.passes();
         return true;
       }
       runner.pass(runner.poll(0));
@@ -129,7 +129,7 @@ class LoopHost implements Host {
     }
     drainMicrotasks();
     if (runner.isBusy) return true;
-    if (runner.io.waiting > 0) {
+    if (runner.io.waiting > 0 || this.#thread !== null) {
       const events = runner.poll(0);
       if (events > 0) {
         runner.pass(events);

@@ -115,6 +115,7 @@ export class EpollIoManager extends DescriptorWaits<Registration> {
   #round = 0;
   /** When the round ends, in performance.now()'s milliseconds; Infinity while there are no suspects. */
   #roundEnds = Infinity;
+  /** The same object for as long as the instance lives: by it a host can tell that a wait in force still holds. */
   #pollSet: PollSet | null = null;
 
   /** @throws {SystemError} EMFILE, ENFILE or ENOMEM. @throws {UnsupportedError} where there is no epoll. */
@@ -133,6 +134,11 @@ export class EpollIoManager extends DescriptorWaits<Registration> {
   /** Another thread ends a poll by writing 8 bytes with a 64-bit 1 to this eventfd. Open until the run's end. */
   get wakeFd(): number {
     return this.#waker.fd;
+  }
+
+  /** The wake descriptor is not to be closed: another thread may still write to it. */
+  leakWakeFd(): void {
+    this.#waker.leak();
   }
 
   wake(): void {

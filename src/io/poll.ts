@@ -71,6 +71,11 @@ export class PollIoManager extends DescriptorWaits<Entry> {
     return this.#waker.fd;
   }
 
+  /** The wake descriptor is not to be closed: another thread may still write to it. */
+  leakWakeFd(): void {
+    this.#waker.leak();
+  }
+
   wake(): void {
     this.#waker.wake();
   }
@@ -144,7 +149,7 @@ export class PollIoManager extends DescriptorWaits<Entry> {
       this.#waker.drain();
       left--;
     }
-    for (let index = WAKER + 1; left > 0 && index < this.#entries.length; ) {
+    for (let index = WAKER + 1; left > 0 && index < this.#entries.length;) {
       const entry = this.#entries[index]!;
       const reported = this.#halves[index * HALVES + REVENTS_HALF];
       if (reported !== 0) {

@@ -54,5 +54,7 @@ export function notifyClosing(fd: Descriptor): void {
 function descriptors(what: string): FdIoManager {
   const { io } = currentRunner(what);
   if ("waitReadable" in io) return io as FdIoManager;
-  throw new UnsupportedError(`${what}: this run's I/O backend, ${io.backend}, knows no descriptors; use io: "epoll" or "poll"`);
+  throw new UnsupportedError(
+    `${what}: this run's I/O backend, ${io.backend}, knows no descriptors; use io: "epoll" or "poll"`,
+  );
 }

@@ -31,6 +31,11 @@ export class Waker {
     this.#calls.read(this.fd, addressOf(this.#read), EVENTFD_VALUE_SIZE);
   }
 
+  /** Another thread may yet write: the descriptor stays open for good, lest that goes into another file. */
+  leak(): void {
+    this.#closed = true;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

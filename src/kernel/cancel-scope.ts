@@ -1,5 +1,6 @@
 import { Cancelled, TooSlowError, UsageError, type CancelSource } from "../errors.ts";
 import { DeadlineEntry } from "./deadlines.ts";
+import { checkOptions, describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
 import type { Coroutine, Operation, Trap } from "./operation.ts";
@@ -84,16 +85,14 @@ export class CancelScope {
    * @throws TypeError, RangeError for options of the wrong type, negative or NaN.
    */
   constructor(options: CancelScopeOptions = {}) {
-    if (typeof options !== "object" || options === null) {
-      throw new TypeError(`new CancelScope(options): options must be an object, not ${String(options)}`);
-    }
+    checkOptions(options, "new CancelScope(options)");
     const { deadline, timeout, shield = false } = options;
     if (deadline !== undefined && timeout !== undefined) {
       throw new TypeError("new CancelScope(options): give deadline or timeout, not both");
     }
-    if (deadline !== undefined) this.#deadline = checkTime(deadline, "deadline");
-    if (timeout !== undefined) this.#timeout = checkDuration(timeout, "timeout");
-    this.#shield = checkShield(shield);
+    if (deadline !== undefined) this.#deadline = checkTime(deadline, "new CancelScope({ deadline }): deadline");
+    if (timeout !== undefined) this.#timeout = checkDuration(timeout, "new CancelScope({ timeout }): timeout");
+    this.#shield = checkShield(shield, "new CancelScope({ shield }): shield");
   }
 
   /**
@@ -124,7 +123,7 @@ export class CancelScope {
     return this.#deadline;
   }
   set deadline(time: number) {
-    checkTime(time, "deadline");
+    checkTime(time, "scope.deadline");
     if (this.#phase === EXITED) {
       this.#deadline = time;
       return;
@@ -145,7 +144,7 @@ export class CancelScope {
     return this.#shield;
   }
   set shield(value: boolean) {
-    this.#shield = checkShield(value);
+    this.#shield = checkShield(value, "scope.shield");
     if (this.#phase === ENTERED) this.#recalculate();
   }
 
@@ -406,7 +405,7 @@ const SUCCEEDED: ScopeOutcome = Object.freeze({ failed: false, error: undefined 
 /** @throws TypeError, RangeError */
 export function checkDuration(value: number, name: string): number {
   if (typeof value !== "number") {
-    throw new TypeError(`${name} must be a number of milliseconds, not ${String(value)} (${typeof value})`);
+    throw new TypeError(`${name} must be a number of milliseconds, not ${describe(value)}`);
   }
   if (!(value >= 0)) {
     throw new RangeError(`${name} must be a number of milliseconds, 0 or more, not ${value}`);
@@ -417,7 +416,7 @@ export function checkDuration(value: number, name: string): number {
 /** @throws TypeError, RangeError */
 export function checkTime(value: number, name: string): number {
   if (typeof value !== "number") {
-    throw new TypeError(`${name} must be a time in milliseconds of the run's clock, not ${String(value)} (${typeof value})`);
+    throw new TypeError(`${name} must be a time in milliseconds of the run's clock, not ${describe(value)}`);
   }
   if (Number.isNaN(value)) {
     throw new RangeError(`${name} must be a time in milliseconds of the run's clock, not NaN`);
@@ -425,7 +424,7 @@ export function checkTime(value: number, name: string): number {
   return value;
 }
 
-function checkShield(value: boolean): boolean {
-  if (typeof value !== "boolean") throw new TypeError(`shield must be true or false, not ${String(value)}`);
+function checkShield(value: boolean, name: string): boolean {
+  if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${describe(value)}`);
   return value;
 }

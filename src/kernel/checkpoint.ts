@@ -1,9 +1,11 @@
+import { notResumed } from "./by-hand.ts";
 import { DONE, SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
-import type { Task } from "./task.ts";
+import { CANCEL_POINT, CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
 /** Throws what interrupts `task`, if anything does. */
 function checkInterruption(task: Task): void {
+  if (task.state !== TaskState.Running) throw notResumed(task);
   if (task.kiPending) throw task.runner.takeKeyboardInterrupt();
   const { cause } = task.scope;
   if (cause !== null) throw cause.error;
@@ -18,6 +20,7 @@ class YieldBriefly extends SingleUse<void> {
     if (task === null) {
       const driver = drivingTask(this);
       this.task = driver;
+      driver.points = CHECKPOINT;
       driver.runner.enqueue(driver);
       return SUSPENDED;
     }
@@ -36,10 +39,12 @@ class YieldIfCancelled extends SingleUse<void> {
     if (task === null) {
       const driver = drivingTask(this);
       this.task = driver;
+      driver.points |= CANCEL_POINT;
       if (driver.scope.cause === null && !driver.kiPending) {
         driver.runner.collectDue();
         if (driver.scope.cause === null) return DONE;
       }
+      driver.points = CHECKPOINT;
       driver.runner.enqueue(driver);
       return SUSPENDED;
     }
@@ -57,9 +62,11 @@ class YieldBrieflyNoCancel extends SingleUse<void> {
     if (this.task === null) {
       const driver = drivingTask(this);
       this.task = driver;
+      driver.points |= SCHEDULE_POINT;
       driver.runner.enqueue(driver);
       return SUSPENDED;
     }
+    if (this.task.state !== TaskState.Running) throw notResumed(this.task);
     return DONE;
   }
 }

@@ -1,6 +1,6 @@
 import { Cancelled, RunFinishedError } from "../errors.ts";
 import { yieldBriefly } from "./checkpoint.ts";
-import { describe } from "./frame-operation.ts";
+import { describe } from "./describe.ts";
 import type { Host, ThreadCall, ThreadCalls } from "./host.ts";
 import type { Operation, Trap } from "./operation.ts";
 import { Abort, Suspension, wake, type AbortResult } from "./suspension.ts";

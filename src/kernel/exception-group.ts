@@ -1,3 +1,5 @@
+import { describe } from "./describe.ts";
+
 /** What {@link ExceptionGroup.split} looks for: a class, or a predicate. */
 export type ErrorMatcher = (abstract new (...args: any[]) => unknown) | ((error: unknown) => boolean);
 
@@ -72,7 +74,7 @@ export class ExceptionGroup extends AggregateError {
 
 function matcherOf(what: ErrorMatcher): (error: unknown) => boolean {
   if (typeof what !== "function") {
-    throw new TypeError(`split(what): what must be an error class or a predicate, not ${String(what)}`);
+    throw new TypeError(`split(what): what must be an error class or a predicate, not ${describe(what)}`);
   }
   const { prototype } = what;
   const isClass = typeof prototype === "object" && prototype !== null && (prototype === Error.prototype || prototype instanceof Error);

@@ -1,8 +1,10 @@
 import { Cancelled } from "../errors.ts";
+import { describe, isClass, isThenable } from "./describe.ts";
+import { notResumed } from "./by-hand.ts";
 import { Frame } from "./frame.ts";
 import { SUSPENDED, type Coroutine, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
-import type { Task } from "./task.ts";
+import { TaskState, type Task } from "./task.ts";
 import { currentExtentIsProtected } from "./ki-protection.ts";
 import { joinStacks } from "./stack.ts";
 
@@ -16,16 +18,29 @@ export abstract class FrameOperation<T> extends SingleUse<T> {
   /** The frame ended, or something {@link FrameOperation.resumed} waited for came: `task` holds the result. */
   protected abstract resumed(task: Task): IteratorResult<Trap, T>;
 
+  /** The frame that drives it. */
+  #outer: Frame | null = null;
+
   override next(): IteratorResult<Trap, T> {
-    if (this.task !== null) return this.resumed(this.task);
+    if (this.task !== null) {
+      if (this.task.state !== TaskState.Running || this.task.frame !== this.#outer) throw notResumed(this.task);
+      return this.resumed(this.task);
+    }
     const task = drivingTask(this);
+    this.#outer = task.frame;
     this.open(task);
     this.task = task;
     return SUSPENDED;
   }
 
   protected pushFrame<A extends unknown[]>(task: Task, fn: (...args: A) => Coroutine<unknown>, ...args: A): void {
-    const coroutine = checkCoroutine(fn(...args), fn, this.operationName);
+    let made: unknown;
+    try {
+      made = fn(...args);
+    } catch (error) {
+      throw isClass(fn) ? notAClass(fn, this.operationName) : error;
+    }
+    const coroutine = checkCoroutine(made, fn, this.operationName);
     task.frame = new Frame(task, coroutine, task.frame, currentExtentIsProtected());
   }
 
@@ -40,6 +55,14 @@ export abstract class FrameOperation<T> extends SingleUse<T> {
 export function checkTaskFunction(fn: unknown, what: string): void {
   if (typeof fn === "function") return;
   throw new TypeError(`${what} wants a task function (async function* or function*), not ${describe(fn)}`);
+}
+
+/** What to throw for a task function that cannot be called, because it is a class. */
+export function notAClass(fn: Function, what: string): TypeError {
+  return new TypeError(
+    `${what} wants a task function (async function* or function*), not ${describe(fn)}: to run a method, wrap it, as in ` +
+      "() => object.method()",
+  );
 }
 
 /** @throws TypeError with advice if `made`, which `fn` returned, is no coroutine. */
@@ -62,29 +85,6 @@ export function checkCoroutine(made: unknown, fn: Function, what: string): Corou
 
 function isCollection(value: object): boolean {
   return Array.isArray(value) || ArrayBuffer.isView(value) || value instanceof Map || value instanceof Set;
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-/** A short phrase for an error message. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  switch (typeof value) {
-    case "string":
-      return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-    case "function":
-      return `the function ${value.name || "(anonymous)"}`;
-    case "object": {
-      if (isThenable(value)) return "a promise";
-      if ("next" in value) return "a generator object (pass the function itself, not a call of it)";
-      const name = value.constructor?.name;
-      return name ? `an object of class ${name}` : "an object";
-    }
-    default:
-      return String(value);
-  }
 }
 
 class Call<A extends unknown[], T> extends FrameOperation<T> {

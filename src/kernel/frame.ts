@@ -14,6 +14,8 @@ export type Context = <A extends unknown[], R>(fn: (...args: A) => R, ...args: A
 export class Frame implements Extent {
   readonly task: Task;
   readonly iterator: AnyIterator;
+  /** Lets the coroutine go on: made once, since entering a context is cheapest with a function that takes nothing. */
+  readonly next: () => unknown;
   /** Where the result goes; null for a task's first frame, whose result is the task's. */
   readonly parent: Frame | null;
   /** Present for asynchronous frames. */
@@ -27,10 +29,14 @@ export class Frame implements Extent {
     this.kiProtected = kiProtected;
     // An operation of ours has both methods, and its synchronous one needs no promise.
     if (Symbol.iterator in coroutine) {
-      this.iterator = coroutine[Symbol.iterator]();
+      const iterator = coroutine[Symbol.iterator]();
+      this.iterator = iterator;
+      this.next = () => iterator.next();
       this.reply = null;
     } else {
-      this.iterator = coroutine[Symbol.asyncIterator]();
+      const iterator = coroutine[Symbol.asyncIterator]();
+      this.iterator = iterator;
+      this.next = () => iterator.next();
       this.reply = new AsyncReply(this);
     }
   }

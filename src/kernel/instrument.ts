@@ -1,3 +1,4 @@
+import { describe } from "./describe.ts";
 import type { Task } from "./task.ts";
 
 /**
@@ -32,6 +33,19 @@ const HOOKS = [
 ] as const;
 type Hook = (typeof HOOKS)[number];
 
+/** @throws TypeError for what is no object, or has a hook that is no function. */
+export function checkInstrument(instrument: Instrument, what: string): void {
+  if ((typeof instrument !== "object" && typeof instrument !== "function") || instrument === null) {
+    throw new TypeError(`${what}: an instrument must be an object with hooks, not ${describe(instrument)}`);
+  }
+  for (const hook of HOOKS) {
+    const method: unknown = instrument[hook];
+    if (method !== undefined && typeof method !== "function") {
+      throw new TypeError(`${what}: ${hook} must be a function, not ${describe(method)}`);
+    }
+  }
+}
+
 /** A run's instruments by hook, so that a hook nobody has costs one look at a field. */
 export class Instruments {
   readonly #all = new Set<Instrument>();
@@ -52,16 +66,8 @@ export class Instruments {
 
   /** Adding one that is there already changes nothing. */
   add(instrument: Instrument): void {
-    if ((typeof instrument !== "object" && typeof instrument !== "function") || instrument === null) {
-      throw new TypeError(`addInstrument(instrument): instrument must be an object with hooks, not ${String(instrument)}`);
-    }
     if (this.#all.has(instrument)) return;
-    for (const hook of HOOKS) {
-      const method: unknown = instrument[hook];
-      if (method !== undefined && typeof method !== "function") {
-        throw new TypeError(`addInstrument(instrument): ${hook} must be a function, not ${String(method)}`);
-      }
-    }
+    checkInstrument(instrument, "addInstrument(instrument)");
     this.#all.add(instrument);
     for (const hook of HOOKS) if (instrument[hook] !== undefined) (this[hook] ??= []).push(instrument);
   }

@@ -1,3 +1,4 @@
+import { describe } from "./describe.ts";
 import { extents, thread, type Extent } from "./thread.ts";
 import type { Trap } from "./operation.ts";
 
@@ -39,7 +40,7 @@ export function disableKiProtection<F extends (...args: any[]) => any>(fn: F): F
 }
 
 function withProtection<F extends (...args: any[]) => any>(fn: F, kiProtected: boolean, what: string): F {
-  if (typeof fn !== "function") throw new TypeError(`${what}: fn must be a function, not ${String(fn)}`);
+  if (typeof fn !== "function") throw new TypeError(`${what}: fn must be a function, not ${describe(fn)}`);
   const wrapper = function (this: unknown, ...args: unknown[]): unknown {
     const made: unknown = inExtent(kiProtected, () => fn.apply(this, args));
     if (typeof made !== "object" || made === null) return made;
@@ -67,34 +68,36 @@ function inExtent<T>(kiProtected: boolean, step: () => T): T {
 }
 
 interface Inner {
+  [Symbol.iterator]?(): unknown;
   next(value?: unknown): any;
   throw?(error: unknown): any;
   return?(value?: unknown): any;
 }
 
 abstract class Guarded {
-  readonly #inner: Inner;
+  protected readonly inner: Inner;
   readonly #kiProtected: boolean;
   constructor(inner: Inner, kiProtected: boolean) {
-    this.#inner = inner;
+    this.inner = inner;
     this.#kiProtected = kiProtected;
   }
   next(value?: unknown): any {
-    return inExtent(this.#kiProtected, () => this.#inner.next(value));
+    return inExtent(this.#kiProtected, () => this.inner.next(value));
   }
   throw(error: unknown): any {
     return inExtent(this.#kiProtected, () => {
-      if (this.#inner.throw === undefined) throw error;
-      return this.#inner.throw(error);
+      if (this.inner.throw === undefined) throw error;
+      return this.inner.throw(error);
     });
   }
   return(value?: unknown): any {
-    return inExtent(this.#kiProtected, () => this.#inner.return?.(value) ?? { done: true, value });
+    return inExtent(this.#kiProtected, () => this.inner.return?.(value) ?? { done: true, value });
   }
 }
 
 class GuardedIterator extends Guarded implements Iterator<Trap, unknown, unknown> {
   [Symbol.iterator](): this {
+    this.inner[Symbol.iterator]?.(); // an operation notes that it is driven, once
     return this;
   }
 }

@@ -1,9 +1,11 @@
+import { describe } from "./describe.ts";
+
 /**
  * The function again, with the name its tasks show: text as it is, of a function its name, of anything else its text
  * (S18). Trio: the `name=` argument of everything that starts a task.
  */
 export function named<F extends (...args: any[]) => unknown>(name: unknown, fn: F): F {
-  if (typeof fn !== "function") throw new TypeError(`named(name, fn): fn must be a function, not ${String(fn)}`);
+  if (typeof fn !== "function") throw new TypeError(`named(name, fn): fn must be a function, not ${describe(fn)}`);
   const wrapper = function (this: unknown, ...args: unknown[]): unknown {
     return fn.apply(this, args);
   };

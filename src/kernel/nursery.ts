@@ -1,11 +1,13 @@
 import { KeyboardInterrupt, UsageError } from "../errors.ts";
+import { notResumed } from "./by-hand.ts";
 import { CancelScope, type ScopeOutcome } from "./cancel-scope.ts";
+import { checkOptions, describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
 import { DONE, SUSPENDED, type Coroutine, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { Abort, block, wake, type AbortResult, type Blocker } from "./suspension.ts";
-import type { Task } from "./task.ts";
+import { CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
 export interface NurseryOptions {
   /** Whether a single error is wrapped in a group, too; as given to `run` (default true) unless said here. */
@@ -183,6 +185,7 @@ export class Nursery {
    * a nursery is. Neither can be cancelled.
    */
   join(task: Task, join: Blocker): void {
+    task.points |= SCHEDULE_POINT;
     if (this.#closed) {
       task.runner.enqueue(task);
       return;
@@ -320,9 +323,10 @@ export function openNursery<T>(
   options: NurseryOptions = {},
 ): Operation<T | undefined> {
   checkTaskFunction(body, "openNursery(body)");
+  checkOptions(options, "openNursery(body, options)");
   const strict: unknown = options.strictExceptionGroups;
   if (strict !== undefined && typeof strict !== "boolean") {
-    throw new TypeError(`openNursery(body, { strictExceptionGroups }) must be true or false, not ${String(strict)}`);
+    throw new TypeError(`openNursery(body, { strictExceptionGroups }) must be true or false, not ${describe(strict)}`);
   }
   return new OpenNursery(body, options);
 }
@@ -367,10 +371,14 @@ class Start<A extends unknown[], V> extends SingleUse<V> {
   }
 
   override next(): IteratorResult<Trap, V> {
-    if (this.task !== null) return this.#ended(this.task);
+    if (this.task !== null) {
+      if (this.task.state !== TaskState.Running) throw notResumed(this.task);
+      return this.#ended(this.task);
+    }
     const task = drivingTask(this);
     this.#nursery.startBegins();
     this.task = task;
+    task.points = CHECKPOINT;
     const hidden = new Nursery(task, true);
     hidden.open(task);
     this.#hidden = hidden;

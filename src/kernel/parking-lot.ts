@@ -1,5 +1,5 @@
 import { BrokenResourceError, UsageError } from "../errors.ts";
-import { describe } from "./frame-operation.ts";
+import { describe } from "./describe.ts";
 import type { Operation } from "./operation.ts";
 import { Abort, Suspension, wake, wakeWithError, type AbortResult } from "./suspension.ts";
 import { Task, TaskState } from "./task.ts";
@@ -74,17 +74,25 @@ export class ParkingLot {
    * @throws TypeError, RangeError
    */
   unpark(count = 1): Task[] {
-    if (count !== 1) checkCount(count, "lot.unpark(count)");
+    if (count === 1) {
+      const park = this.#head;
+      return park === null ? [] : [this.#wakeFirst(park)];
+    }
+    checkCount(count, "lot.unpark(count)");
     const woken: Task[] = [];
     for (let n = count; n > 0; n--) {
       const park = this.#head;
       if (park === null) break;
-      this.dequeue(park);
-      const task = park.task as Task;
-      woken.push(task);
-      wake(task);
+      woken.push(this.#wakeFirst(park));
     }
     return woken;
+  }
+
+  #wakeFirst(park: Park): Task {
+    this.dequeue(park);
+    const task = park.task as Task;
+    wake(task);
+    return task;
   }
 
   /** S42: wakes every task. Not a checkpoint. @returns the tasks it woke, oldest first. */

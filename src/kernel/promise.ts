@@ -1,9 +1,9 @@
 import { Cancelled } from "../errors.ts";
-import { describe, isThenable } from "./frame-operation.ts";
+import { describe, isThenable } from "./describe.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { Abort, Suspension, block, wake, wakeWithError, type AbortResult, type Blocker } from "./suspension.ts";
-import type { Task } from "./task.ts";
+import { CHECKPOINT, type Task } from "./task.ts";
 
 /** A promise's settling wakes the task, unless the wait was aborted before. */
 export class PromiseWait<T> extends Suspension<T> {
@@ -20,7 +20,8 @@ export class PromiseWait<T> extends Suspension<T> {
 
   protected begin(task: Task): void {
     task.runner.promiseWaits.add(this);
-    this.#promise.then(
+    // A thenable that is no promise may answer at once, before the task is blocked; a promise never does.
+    Promise.resolve(this.#promise).then(
       (value) => {
         if (this.#end(task)) wake(task, value);
       },
@@ -79,6 +80,7 @@ class Abortable<T> extends SingleUse<T> implements Blocker {
   override next(): IteratorResult<Trap, T> {
     if (this.task !== null) return this.task.takeResult();
     const task = drivingTask(this);
+    task.points = CHECKPOINT;
     if (task.scope.cause !== null || task.kiPending) {
       // Cancelled already: the function is not called.
       this.task = task;
@@ -91,7 +93,7 @@ class Abortable<T> extends SingleUse<T> implements Blocker {
     }
     this.task = task;
     task.runner.promiseWaits.add(this);
-    promise.then(
+    Promise.resolve(promise).then(
       (value) => {
         if (this.#over) return;
         this.#end(task);

@@ -1,5 +1,6 @@
 import { CancelScope } from "./cancel-scope.ts";
-import { call } from "./frame-operation.ts";
+import { isClass } from "./describe.ts";
+import { call, checkCoroutine, notAClass } from "./frame-operation.ts";
 import { openNursery, type Nursery } from "./nursery.ts";
 import type { Coroutine, Trap } from "./operation.ts";
 import { nameOf, type Runner } from "./runner.ts";
@@ -34,7 +35,13 @@ function startMain(runner: Runner, nursery: Nursery, main: () => Coroutine<unkno
 /** Main is called in its own task, on the first pass. */
 function* callMain(runner: Runner, main: () => Coroutine<unknown>): Generator<Trap, unknown, any> {
   return yield* call(function run() {
-    const coroutine = main();
+    let made: unknown;
+    try {
+      made = main();
+    } catch (error) {
+      throw isClass(main) ? notAClass(main, "run(main)") : error;
+    }
+    const coroutine = checkCoroutine(made, main, "run(main)");
     (runner.mainTask as { coroutine: Coroutine<unknown> }).coroutine = coroutine;
     return coroutine;
   });

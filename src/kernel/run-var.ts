@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import { describe } from "./describe.ts";
 import { currentRunner } from "./thread.ts";
 
 const UNSET: unique symbol = Symbol("unset");
@@ -10,6 +11,8 @@ export interface RunVarToken<T> {
   readonly variable: RunVar<T>;
   /** @internal */
   readonly before: T | Unset;
+  /** @internal The run it was made in. */
+  readonly values: ReadonlyMap<RunVar<any>, unknown>;
   /** @internal */
   used: boolean;
 }
@@ -37,23 +40,25 @@ export class RunVar<T> {
   /** Not a checkpoint. @returns a token that {@link RunVar.reset} takes. @throws UsageError outside a run. */
   set(value: T): RunVarToken<T> {
     const before = this.#read();
-    this.#values().set(this, value);
-    return { variable: this, before, used: false };
+    const values = this.#values();
+    values.set(this, value);
+    return { variable: this, before, values, used: false };
   }
 
   /**
    * Back to the value before the `set` that gave `token`. Not a checkpoint.
-   * @throws TypeError for what is no token; UsageError for one that was used, or is another variable's.
+   * @throws TypeError for what is no token; UsageError for one that was used, or is of another variable or run.
    */
   reset(token: RunVarToken<T>): void {
     if (typeof token !== "object" || token === null || !("variable" in token)) {
-      throw new TypeError(`RunVar ${this.name}.reset(token): token must be what set() gave, not ${String(token)}`);
+      throw new TypeError(`RunVar ${this.name}.reset(token): token must be what set() gave, not ${describe(token)}`);
     }
     if (token.variable !== this) {
       throw new UsageError(`RunVar ${this.name}.reset(token): the token belongs to RunVar ${token.variable.name}`);
     }
     if (token.used) throw new UsageError(`RunVar ${this.name}.reset(token): this token has been used already`);
     const values = this.#values();
+    if (token.values !== values) throw new UsageError(`RunVar ${this.name}.reset(token): the token is of another run`);
     token.used = true;
     if (token.before === UNSET) values.delete(this);
     else values.set(this, token.before);

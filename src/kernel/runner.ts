@@ -5,11 +5,13 @@ import {
   UsageError,
 } from "../errors.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { takeBack } from "./by-hand.ts";
 import { CancelScope, spread } from "./cancel-scope.ts";
 import type { Clock } from "./clock.ts";
 import { Deadlines, type DeadlineEntry } from "./deadlines.ts";
+import { describe, isClass } from "./describe.ts";
 import { EntryQueue } from "./entry-queue.ts";
-import { checkCoroutine } from "./frame-operation.ts";
+import { checkCoroutine, notAClass } from "./frame-operation.ts";
 import { Frame, type AsyncReply, type Context } from "./frame.ts";
 import type { Host } from "./host.ts";
 import type { IdleWait } from "./idle.ts";
@@ -25,10 +27,9 @@ import type { RunVar } from "./run-var.ts";
 import { Sleep } from "./sleep.ts";
 import { deliverInterruption, wake } from "./suspension.ts";
 import { Task, TaskState } from "./task.ts";
-import { programLines } from "./stack.ts";
 import { taskTree, tasksBelow } from "./task-tree.ts";
 import { extents, thread } from "./thread.ts";
-import { refillStacks, reportUndriven, watchUndriven } from "./undriven.ts";
+import { noteDriven, refillStacks, reportUndriven, watchUndriven, type Drivable, type Line } from "./undriven.ts";
 
 /** What a run is made of; the hosts fill it in. */
 export interface RunnerParts {
@@ -56,11 +57,10 @@ export interface Statistics {
 /** While tasks are runnable, I/O and the host are looked at once in so many real milliseconds. */
 const SLICE = 0.5;
 /** The time is read after so many steps at the most. */
-const MOST_STEPS_BETWEEN_CLOCK_READS = 16;
+const MOST_STEPS_BETWEEN_CLOCK_READS = 64;
 
 type Due = readonly Task[] | Sleep;
 type AnyIterator = Frame["iterator"];
-const callNext = (iterator: AnyIterator): unknown => iterator.next();
 const callThrow = (iterator: AnyIterator, error: Error): unknown => {
   if (typeof iterator.throw !== "function") throw error;
   return iterator.throw(error);
@@ -110,7 +110,11 @@ export class Runner {
   #abortedBySignal = false;
   /** What a wait that lasts as long as it may will mean. */
   #primed: "nothing" | "idle" | "autojump" = "nothing";
-  #waitBegan = 0;
+  /** Nothing at all has happened since {@link Runner.#quietSince}, in however many waits. */
+  #quiet = false;
+  #quietSince = 0;
+  /** When it has been quiet for long enough. */
+  #idleAt = 0;
   #waitPlanned = 0;
   #stepsLeft = 1;
   #stepsPlanned = 1;
@@ -130,18 +134,18 @@ export class Runner {
     this.strictExceptionGroups = parts.strictExceptionGroups;
     this.#random = parts.seed === undefined ? null : new Random(parts.seed);
     this.#interruptibly = parts.interruptibly;
-    this.baseContext = AsyncLocalStorage.snapshot() as Context;
+    this.baseContext = contextForNewTask();
     this.instruments = new Instruments((error, _instrument, hook) => {
       const stack = error instanceof Error ? (error.stack ?? null) : null;
-      this.host.warn(`an instrument's ${hook} threw ${String(error)}; the instrument was removed`, "TRIBUN_INSTRUMENT", stack);
+      this.host.warn(`an instrument's ${hook} threw ${describe(error)}; the instrument was removed`, "TRIBUN_INSTRUMENT", stack);
     });
     for (const instrument of parts.instruments) this.instruments.add(instrument);
     this.entryQueue = new EntryQueue(this.host, (error) => this.#callbackThrew(error));
     thread.runner = this;
-    watchUndriven((name, origin) => this.#undriven(name, origin), performance.now());
     this.clock.startClock(() => {
       if (this.asleep) this.host.wake();
     });
+    watchUndriven((line) => this.#undriven(line), performance.now());
     this.#rootScope.enterAsRoot(this);
     this.rootTask = this.#newTask(root(this, main, parts.signal), "<root>", null, this.#rootScope, this.baseContext, true);
     if (this.instruments.beforeRun !== null) this.baseContext(() => this.instruments.call("beforeRun"));
@@ -159,15 +163,14 @@ export class Runner {
     isSystem: boolean,
     name: string = nameOf(fn),
   ): Task {
-    let context: Context;
-    let coroutine: Coroutine<unknown>;
-    if (isSystem) {
-      context = this.baseContext;
-      coroutine = checkCoroutine(context(fn, ...args), fn, what);
-    } else {
-      context = AsyncLocalStorage.snapshot() as Context;
-      coroutine = checkCoroutine(fn(...args), fn, what);
+    const context = isSystem ? this.baseContext : contextForNewTask();
+    let made: unknown;
+    try {
+      made = isSystem ? context(fn, ...args) : fn(...args);
+    } catch (error) {
+      throw isClass(fn) ? notAClass(fn, what) : error;
     }
+    const coroutine = checkCoroutine(made, fn, what);
     // fn may be any function: it may have closed the nursery, or ended the run.
     if (nursery.isClosed) throw new UsageError(`${what}: this nursery is closed to new arrivals`);
     const task = this.#newTask(coroutine, name, nursery, nursery.cancelScope, context, isSystem);
@@ -209,19 +212,62 @@ export class Runner {
 
   #step(task: Task): void {
     if (task.state !== TaskState.Runnable) return;
-    if (this.instruments.beforeTaskStep !== null) this.instruments.call("beforeTaskStep", task);
+    const { instruments } = this;
+    if (instruments.beforeTaskStep !== null) instruments.call("beforeTaskStep", task);
     task.state = TaskState.Running;
-    this.#advance(task);
-    thread.task = null;
-    thread.kiProtected = true;
-    if (this.instruments.afterTaskStep !== null) this.instruments.call("afterTaskStep", task);
+    const frame = task.frame as Frame;
+    if (frame.reply === null && this.#interruptibly === null) this.#stepPlainly(task, frame);
+    else this.#advance(task, null);
+    if (instruments.afterTaskStep !== null) instruments.call("afterTaskStep", task);
   }
 
-  /** Runs the innermost frame, and those around it as frames end, until the task waits or has ended. */
-  #advance(task: Task): void {
-    /** A mistake that is to be thrown where the frame stands, in place of resuming it. */
-    let mistake: Error | null = null;
-    for (;;) {
+  /** The common step, without a detour: a plain frame goes on, and waits again. */
+  #stepPlainly(task: Task, frame: Frame): void {
+    thread.task = task;
+    thread.kiProtected = frame.kiProtected;
+    let result: IteratorResult<Trap, unknown>;
+    try {
+      result = task.context(frame.next) as IteratorResult<Trap, unknown>;
+    } catch (error) {
+      if (!this.#endFrame(task, frame, true, error)) this.#advance(task, null);
+      return;
+    }
+    if (result?.value === TRAP && result.done === false && task.frame === frame && task.state !== TaskState.Running) return;
+    const mistake = this.#judge(task, frame, result);
+    if (mistake !== undefined) this.#advance(task, mistake);
+  }
+
+  /**
+   * What a frame's answer means for its task.
+   * @returns undefined if the task waits or has ended; null if it goes on at once; else the mistake to throw in it.
+   */
+  #judge(task: Task, frame: Frame, result: IteratorResult<Trap, unknown>): Error | null | undefined {
+    if (typeof result !== "object" || result === null) {
+      const error = new TypeError(
+        `the iterator of task ${task.name} answered ${describe(result)} to next(), not an object with done and value`,
+      );
+      return this.#endFrame(task, frame, true, error) ? undefined : null;
+    }
+    const { done, value } = result;
+    if (done === true) return this.#endFrame(task, frame, false, value) ? undefined : null;
+    if (value === TRAP) {
+      if (task.frame === frame && task.state !== TaskState.Running) return undefined;
+      const pushed = task.frame !== frame;
+      task.state = TaskState.Running;
+      if (pushed) return null;
+    }
+    if (task.state === TaskState.Blocked) takeBack(task);
+    task.state = TaskState.Running;
+    return new TypeError(badYield(task, value)); // or a trap with no operation behind it
+  }
+
+  /**
+   * Runs the innermost frame, and those around it as frames end, until the task waits or has ended.
+   * @param mistake to be thrown where the frame stands, in place of resuming it
+   */
+  #advance(task: Task, mistake: Error | null): void {
+    let next: Error | null | undefined = mistake;
+    while (next !== undefined) {
       const frame = task.frame as Frame;
       const { reply } = frame;
       let failed = false;
@@ -231,13 +277,13 @@ export class Runner {
         thread.task = task;
         thread.kiProtected = frame.kiProtected;
         try {
-          result = this.#resume(task.context, frame, mistake) as IteratorResult<Trap, unknown>;
+          result = this.#resume(task.context, frame, next) as IteratorResult<Trap, unknown>;
         } catch (thrown) {
           failed = true;
           error = thrown;
         }
       } else {
-        if (!reply.ready && !this.#resumeAsync(task, frame, reply, mistake)) return;
+        if (!reply.ready && !this.#resumeAsync(task, frame, reply, next)) return;
         reply.ready = false;
         failed = reply.failed;
         result = reply.result;
@@ -245,22 +291,8 @@ export class Runner {
         reply.result = undefined;
         reply.error = undefined;
       }
-      mistake = null;
-      if (failed) {
-        if (this.#endFrame(task, frame, true, error)) return;
-        continue;
-      }
-      const { done, value } = result as IteratorResult<Trap, unknown>;
-      if (done) {
-        if (this.#endFrame(task, frame, false, value)) return;
-      } else if (value !== TRAP) {
-        mistake = new TypeError(badYield(task, value));
-        task.state = TaskState.Running;
-      } else if (task.frame !== frame) {
-        task.state = TaskState.Running; // a frame was pushed
-      } else if (task.state === TaskState.Running) {
-        mistake = new TypeError(badYield(task, value)); // a trap with no operation behind it
-      } else return;
+      if (failed) next = this.#endFrame(task, frame, true, error) ? undefined : null;
+      else next = this.#judge(task, frame, result as IteratorResult<Trap, unknown>);
     }
   }
 
@@ -269,11 +301,11 @@ export class Runner {
     if (this.#interruptibly !== null && !frame.kiProtected) {
       let answer: unknown;
       this.#interruptibly(() => {
-        answer = mistake === null ? context(callNext, frame.iterator) : context(callThrow, frame.iterator, mistake);
+        answer = mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
       });
       return answer;
     }
-    return mistake === null ? context(callNext, frame.iterator) : context(callThrow, frame.iterator, mistake);
+    return mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
   }
 
   /**
@@ -303,7 +335,9 @@ export class Runner {
       thread.kiProtected = true;
       reply.onError(error);
     }
+    thread.draining = task;
     this.host.drainMicrotasks();
+    thread.draining = null;
     reply.inStep = false;
     if (!reply.pending) return true;
     if (task.state === TaskState.Running) task.state = TaskState.Awaiting;
@@ -328,6 +362,7 @@ export class Runner {
 
   /** @returns whether the task has ended with it. */
   #endFrame(task: Task, frame: Frame, failed: boolean, outcome: unknown): boolean {
+    if (task.state === TaskState.Blocked) takeBack(task);
     task.frame = frame.parent;
     if (frame.parent === null) {
       this.#endTask(task, failed, outcome);
@@ -381,23 +416,25 @@ export class Runner {
    */
   timeToWait(): number {
     this.#primed = "nothing";
-    if (this.#queue.length > 0 || this.#due.length > 0 || this.entryQueue.threadsCalled) return 0;
+    if (this.#queue.length > 0 || this.#due.length > 0 || this.entryQueue.threadsCalled) {
+      this.#quiet = false;
+      return 0;
+    }
     let ms = Math.max(0, this.clock.deadlineToSleepTime(this.deadlines.next));
     const waiter = this.idleWaiters[0];
-    if (waiter !== undefined) {
-      if (waiter.cushion <= ms) {
-        ms = waiter.cushion;
-        this.#primed = "idle";
-      }
-    } else {
-      const threshold = this.clock.autojumpThreshold;
-      // With nothing to jump to there is nothing to wait for, either.
-      if (threshold !== undefined && threshold <= ms && threshold !== Infinity && this.deadlines.next !== Infinity) {
-        ms = threshold;
-        this.#primed = "autojump";
+    // With nothing to jump to there is nothing to wait for, either.
+    const threshold = this.deadlines.next === Infinity ? Infinity : (this.clock.autojumpThreshold ?? Infinity);
+    const cushion = waiter === undefined ? threshold : waiter.cushion;
+    if (cushion !== Infinity) {
+      const now = performance.now();
+      if (!this.#quiet) this.#quietSince = now;
+      this.#quiet = true;
+      this.#idleAt = this.#quietSince + cushion;
+      if (this.#idleAt - now <= ms) {
+        ms = Math.max(0, this.#idleAt - now);
+        this.#primed = waiter === undefined ? "autojump" : "idle";
       }
     }
-    this.#waitBegan = performance.now();
     this.#waitPlanned = ms;
     return ms;
   }
@@ -418,9 +455,9 @@ export class Runner {
     return this.#awaiting > 0 || this.promiseWaits.size > 0;
   }
 
-  /** Whether tasks are runnable. */
+  /** Whether there is something to do: tasks to step, deadlines that are due, calls of other threads. */
   get isBusy(): boolean {
-    return this.#queue.length > 0 || this.#due.length > 0;
+    return this.#queue.length > 0 || this.#due.length > 0 || this.entryQueue.threadsCalled;
   }
 
   /**
@@ -428,7 +465,7 @@ export class Runner {
    * when a deadline is due, since what is ready by then wins over it.
    */
   mustLook(): boolean {
-    if (this.#due.length > 0) return true;
+    if (this.#due.length > 0 || this.entryQueue.threadsCalled) return true;
     if (this.deadlines.size > 0 && this.deadlines.next <= this.clock.currentTime()) return true;
     return this.#sliceIsOver();
   }
@@ -466,25 +503,42 @@ export class Runner {
     const fired = this.#due.length > 0;
     if (fired) this.#fireDue();
     this.entryQueue.takeThreadCalls();
-    if (this.#primed !== "nothing") {
-      if (events === 0 && !fired && this.#queue.length === 0) this.#idle();
-      this.#primed = "nothing";
-    }
-    let left = this.#queue.length;
-    if (this.#random !== null && left > 1) {
-      const batch: Task[] = [];
-      while (left-- > 0) batch.push(this.#queue.shift());
-      for (const task of this.#random.shuffle(batch)) this.#step(task);
-      this.#stepsLeft -= batch.length;
-      return;
-    }
+    if (events > 0 || fired || this.#queue.length > 0) this.#quiet = false;
+    else if (this.#primed !== "nothing") this.#idle();
+    this.#primed = "nothing";
+    this.#stepAll();
+  }
+
+  /**
+   * Passes, as long as something is runnable and nothing else is to be looked at: what {@link Runner.pass} does, less
+   * all that cannot matter.
+   */
+  passes(): void {
+    const deadlines = this.deadlines;
+    do this.#stepAll();
+    while (this.#queue.length > 0 && this.#stepsLeft > 0 && deadlines.size === 0 && this.#due.length === 0);
+  }
+
+  /** A step of each task that is runnable now. */
+  #stepAll(): void {
+    const queue = this.#queue;
+    let left = queue.length;
     this.#stepsLeft -= left;
-    while (left-- > 0) this.#step(this.#queue.shift());
+    if (this.#random === null || left < 2) {
+      while (left-- > 0) this.#step(queue.shift());
+    } else {
+      const batch: Task[] = [];
+      while (left-- > 0) batch.push(queue.shift());
+      for (const task of this.#random.shuffle(batch)) this.#step(task);
+    }
+    thread.task = null;
+    thread.kiProtected = true;
   }
 
   /** Nothing happened for as long as was planned. */
   #idle(): void {
-    if (performance.now() - this.#waitBegan < this.#waitPlanned) return; // woken early, by something that came to nothing
+    if (performance.now() < this.#idleAt) return; // woken early, by something that came to nothing
+    this.#quiet = false;
     const first = this.idleWaiters[0];
     if (this.#primed === "autojump") this.clock.autojump?.(this.deadlines.next);
     else if (first !== undefined) {
@@ -637,14 +691,14 @@ export class Runner {
     return outcome;
   }
 
-  #undriven(name: string, origin: Error | null): void {
-    const stack = origin?.stack ?? null;
-    const place = stack === null ? undefined : programLines(stack)[0]?.trim();
+  #undriven({ operationName, stack, count }: Line): void {
+    const place = stack[0] === undefined ? "" : ` ${stack[0].trim()}`;
+    const times = count > 1 ? ` ${count} times` : "";
     this.host.warn(
-      `${name} was called${place === undefined ? "" : ` ${place}`}, and the operation it returned was never driven, so ` +
-        `it did nothing: write yield* before the call`,
+      `${operationName} was called${place}${times}, and the operation it returned was never driven, so it did nothing: ` +
+        "write yield* before the call, not await or nothing",
       "TRIBUN_UNDRIVEN",
-      stack,
+      stack.join("\n"),
     );
   }
 
@@ -659,6 +713,12 @@ export class Runner {
   }
 }
 
+/** The caller's asynchronous context, without the extent of the task whose code this is: it is not the new task's. */
+function contextForNewTask(): Context {
+  if (extents.getStore() === undefined) return AsyncLocalStorage.snapshot() as Context;
+  return extents.run(undefined, () => AsyncLocalStorage.snapshot() as Context);
+}
+
 /** The name a task shows: its function's. */
 export function nameOf(fn: Function): string {
   return fn.name === "" ? "(anonymous)" : fn.name;
@@ -666,14 +726,16 @@ export function nameOf(fn: Function): string {
 
 function badYield(task: Task, value: unknown): string {
   const who = `task ${task.name} yielded`;
+  if (value === TRAP) return `${who} a trap of tribun that no operation stands behind: a task yields only by yield* to one`;
   if (typeof value === "object" && value !== null) {
     if ("operationName" in value) {
+      noteDriven(value as Drivable); // this says it all
       return `${who} the operation ${String(value.operationName)} instead of driving it: write yield* where it says yield`;
     }
     if ("then" in value) return `${who} a promise: wait for it with yield* fromPromise(promise)`;
     if (Symbol.iterator in value || Symbol.asyncIterator in value) {
-      return `${who} a generator or iterable instead of delegating to it: write yield* where it says yield`;
+      return `${who} a generator or other iterable instead of delegating to it: write yield* where it says yield`;
     }
   }
-  return `${who} ${typeof value === "string" ? JSON.stringify(value) : String(value)}: a task yields only by yield* to an operation`;
+  return `${who} ${describe(value)}: a task yields only by yield* to an operation`;
 }

@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
-import { noteDriven, noteMade } from "./undriven.ts";
+import { drivenByHand, takeBack } from "./by-hand.ts";
+import { noteDriven, noteMade, type Line } from "./undriven.ts";
 import type { Operation, Trap } from "./operation.ts";
 import { type Task, TaskState } from "./task.ts";
 import { thread, taskOfContext } from "./thread.ts";
@@ -16,7 +17,7 @@ export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, an
   task: Task | null = null;
   /** Set by `yield*`, before the first `next()`. */
   used = false;
-  origin: Error | null = null;
+  origin: Error | Line | null = null;
 
   constructor() {
     noteMade(this);
@@ -38,6 +39,12 @@ export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, an
   /** Reached only by a generator driven by hand: the scheduler gives errors through `next()`. */
   throw(error: unknown): never {
     throw error;
+  }
+
+  /** Reached only where it is driven by hand: by a `for...of` that is left, by a destructuring. */
+  return(): never {
+    if (this.task !== null) takeBack(this.task);
+    throw drivenByHand(this.operationName);
   }
 }
 

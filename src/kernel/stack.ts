@@ -12,14 +12,19 @@ const joined = new WeakSet<Error>();
 
 /** Called where an error passes from a frame to the one around it, with the latter on the engine's stack. */
 export function joinStacks(error: Error): void {
-  if (Object.isFrozen(error) || typeof error.stack !== "string") return;
+  if (Object.isFrozen(error)) return;
+  let inner: unknown;
+  try {
+    inner = error.stack;
+  } catch {
+    // A getter of its own mind.
+  }
+  if (typeof inner !== "string") return;
   const outer = programLines(new Error().stack ?? "");
   if (outer.length === 0) return;
-  let inner = error.stack;
   if (!joined.has(error)) {
     joined.add(error);
-    inner = inner
-      .split("\n")
+    inner = aboveScheduler(inner)
       .filter((line) => !isScheduler(line))
       .join("\n");
   }
@@ -33,11 +38,19 @@ export function joinStacks(error: Error): void {
 
 /** The lines of a stack that are the program's own. */
 export function programLines(stack: string): string[] {
-  return stack.split("\n").filter((line) => /^\s+at /.test(line) && !isScheduler(line));
+  return aboveScheduler(stack).filter((line) => /^\s+at /.test(line) && !isScheduler(line));
+}
+
+/** The lines down to where the scheduler resumed the task: below are those of whoever gave it the thread. */
+function aboveScheduler(stack: string): string[] {
+  const lines = stack.split("\n");
+  const resumed = LIBRARY === null ? -1 : lines.findIndex((line) => line.includes(`${LIBRARY}src/kernel/runner.ts`));
+  return resumed < 0 ? lines : lines.slice(0, resumed);
 }
 
 function isScheduler(line: string): boolean {
   if (!/^\s+at /.test(line)) return false;
+  if (/\(unknown\b/.test(line)) return true; // a constructor that the engine made up
   if (LIBRARY !== null && (line.includes(`${LIBRARY}src/`) || line.includes(`${LIBRARY}ffi/`))) return true;
   return /node:async_hooks|\(native|\bat native|\bat (next|throw|snapshot|run|asyncGeneratorResumeNext)\b.*native/.test(line);
 }

@@ -1,8 +1,9 @@
 import { TrioInternalError, UsageError } from "../errors.ts";
+import { describe } from "./describe.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { Result } from "./result.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
-import { Task, TaskState } from "./task.ts";
+import { CHECKPOINT, Task, TaskState } from "./task.ts";
 import { thread } from "./thread.ts";
 
 declare const abortBrand: unique symbol;
@@ -54,6 +55,7 @@ export abstract class Suspension<T> extends SingleUse<T> implements Blocker {
     const task = drivingTask(this);
     this.begin(task);
     this.task = task;
+    task.points = CHECKPOINT;
     block(task, this);
     return SUSPENDED;
   }
@@ -131,7 +133,7 @@ export function deliverInterruption(task: Task): void {
   if (answer !== Abort.SUCCEEDED) {
     task.runner.crash(
       new TrioInternalError(
-        `the abort function of task ${task.name} returned ${describe(answer)}: it must return Abort.SUCCEEDED or Abort.FAILED`,
+        `the abort function of task ${task.name} returned ${answer === undefined ? "nothing" : describe(answer)}: it must return Abort.SUCCEEDED or Abort.FAILED`,
       ),
     );
   }
@@ -159,15 +161,6 @@ function interruptionOf(task: Task): () => never {
     };
   }
   return task.scope.cause!.raise;
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  try {
-    return String(value);
-  } catch {
-    return typeof value;
-  }
 }
 
 /** The operation behind {@link yieldIndefinitely}. */

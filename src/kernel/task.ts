@@ -1,3 +1,4 @@
+import { notResumed } from "./by-hand.ts";
 import type { CancelScope } from "./cancel-scope.ts";
 import type { Context, Frame } from "./frame.ts";
 import type { Nursery } from "./nursery.ts";
@@ -18,6 +19,11 @@ export const TaskState = {
   Awaiting: 3,
   Exited: 4,
 } as const;
+
+/** What a task passed, as bits: what the checkers of `tribun/testing` go by. */
+export const SCHEDULE_POINT = 1;
+export const CANCEL_POINT = 2;
+export const CHECKPOINT: number = SCHEDULE_POINT | CANCEL_POINT;
 
 /**
  * A task: a coroutine of its own in the tree of nurseries. Made by `nursery.startSoon`, `nursery.start` and
@@ -53,6 +59,8 @@ export class Task {
   suspension: Blocker | null = null;
   /** @internal An abort may still be asked of it: at most one for each block (S64). */
   abortable = false;
+  /** @internal Which kinds of point it has passed, since somebody last cleared it. */
+  points = 0;
   /** @internal KeyboardInterrupt waits for its next checkpoint. Main only. */
   kiPending = false;
   /** @internal The innermost cancel scope around it. */
@@ -102,6 +110,7 @@ export class Task {
 
   /** @internal The result its operation ends with. */
   takeResult(): IteratorResult<Trap, any> {
+    if (this.state !== TaskState.Running) throw notResumed(this);
     if (this.failed) {
       const error = this.error;
       this.failed = false;

@@ -13,19 +13,24 @@ export interface Extent {
  * What this JavaScript thread is doing. Plain fields of one object: the scheduler writes them at every step.
  * `task` and `kiProtected` speak of code that runs synchronously under the scheduler; code that goes on after a native
  * `await` is found by {@link extents} instead.
+ *
+ * `draining` is the task whose microtasks are being drained. Nearly all code that runs then is that task's, and it knows
+ * it by its asynchronous context; but Bun 1.4.5 was seen to lose that context, once in some millions of steps, and then
+ * this says whose code it is.
  */
-export const thread: { runner: Runner | null; task: Task | null; kiProtected: boolean } = {
+export const thread: { runner: Runner | null; task: Task | null; draining: Task | null; kiProtected: boolean } = {
   runner: null,
   task: null,
+  draining: null,
   kiProtected: true,
 };
 
-/** Carries the extent across native awaits, as the asynchronous context of every async frame. */
+/** @internal Carries the extent across native awaits, as the asynchronous context of every async frame. */
 export const extents: AsyncLocalStorage<Extent | undefined> = new AsyncLocalStorage();
 
-/** The task whose asynchronous context this is, if it still lives. */
+/** The task whose code this is, where the scheduler has not stepped it itself: after an await. */
 export function taskOfContext(): Task | null {
-  return extents.getStore()?.task ?? null;
+  return extents.getStore()?.task ?? thread.draining;
 }
 
 /** The run of this thread. @throws UsageError naming `what` when there is none. */
@@ -39,10 +44,15 @@ export function currentRunner(what: string): Runner {
 
 /** S69: the task that is calling. @throws UsageError outside a task. */
 export function currentTask(): Task {
+  return callingTask("currentTask()");
+}
+
+/** The task that is calling `what`. @throws UsageError naming it, outside a task. */
+export function callingTask(what: string): Task {
   const task = thread.task ?? taskOfContext();
   if (task === null) {
     throw new UsageError(
-      "currentTask() was called outside a task: call it from a task function, not from a host callback",
+      `${what} was called outside a task: call it from a task function, not from a host callback`,
     );
   }
   return task;

@@ -1,7 +1,8 @@
 import { CancelScope, ScopeRun, checkDuration, checkTime, effectiveDeadline } from "./cancel-scope.ts";
+import { checkOptions } from "./describe.ts";
 import { checkTaskFunction } from "./frame-operation.ts";
 import type { Coroutine, Operation } from "./operation.ts";
-import { currentTask } from "./thread.ts";
+import { callingTask } from "./thread.ts";
 
 export interface TimeoutOptions {
   /** Whether cancellation from outside is kept away. */
@@ -19,14 +20,16 @@ type Body<T> = (scope: CancelScope) => Coroutine<T>;
 export function moveOnAfter<T>(ms: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T | undefined> {
   checkDuration(ms, "moveOnAfter(ms): ms");
   checkTaskFunction(body, "moveOnAfter(ms, body)");
-  return new ScopeRun(new CancelScope({ timeout: ms, shield: options.shield ?? false }), body, null);
+  checkOptions(options, "moveOnAfter(ms, body, options)");
+  return new ScopeRun(new CancelScope({ timeout: ms, shield: options.shield }), body, null);
 }
 
 /** As {@link moveOnAfter}, with a time of the run's clock, in milliseconds. Trio: `trio.move_on_at`. */
 export function moveOnAt<T>(time: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T | undefined> {
   checkTime(time, "moveOnAt(time): time");
   checkTaskFunction(body, "moveOnAt(time, body)");
-  return new ScopeRun(new CancelScope({ deadline: time, shield: options.shield ?? false }), body, null);
+  checkOptions(options, "moveOnAt(time, body, options)");
+  return new ScopeRun(new CancelScope({ deadline: time, shield: options.shield }), body, null);
 }
 
 /**
@@ -37,7 +40,8 @@ export function moveOnAt<T>(time: number, body: Body<T>, options: TimeoutOptions
 export function failAfter<T>(ms: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T> {
   checkDuration(ms, "failAfter(ms): ms");
   checkTaskFunction(body, "failAfter(ms, body)");
-  const scope = new CancelScope({ timeout: ms, shield: options.shield ?? false });
+  checkOptions(options, "failAfter(ms, body, options)");
+  const scope = new CancelScope({ timeout: ms, shield: options.shield });
   return new ScopeRun(scope, body, `not done after ${ms} ms`) as Operation<T>;
 }
 
@@ -45,7 +49,8 @@ export function failAfter<T>(ms: number, body: Body<T>, options: TimeoutOptions 
 export function failAt<T>(time: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T> {
   checkTime(time, "failAt(time): time");
   checkTaskFunction(body, "failAt(time, body)");
-  const scope = new CancelScope({ deadline: time, shield: options.shield ?? false });
+  checkOptions(options, "failAt(time, body, options)");
+  const scope = new CancelScope({ deadline: time, shield: options.shield });
   return new ScopeRun(scope, body, `not done at ${time} ms of the run's clock`) as Operation<T>;
 }
 
@@ -56,5 +61,5 @@ export function failAt<T>(time: number, body: Body<T>, options: TimeoutOptions =
  * @throws UsageError outside a task.
  */
 export function currentEffectiveDeadline(): number {
-  return effectiveDeadline(currentTask().scope);
+  return effectiveDeadline(callingTask("currentEffectiveDeadline()").scope);
 }

@@ -1,9 +1,12 @@
+import { programLines } from "./stack.ts";
+
 /**
  * Finds operations that nobody drove: `sleep(1)` with the `yield*` forgotten is the mistake everyone makes.
  *
  * Nearly every operation is driven by the very next thing its task does, so one slot holds the newest one and costs a
  * store to fill and a store to empty. One that is still there when the next is made moves to a list, and what is on the
- * list when the run ends was forgotten.
+ * list when the run ends was forgotten. It is reported by the line, with a count. Past a number that is remembered, the
+ * oldest are let go: only their lines and counts are kept, and the garbage collector tells when one is lost for good.
  *
  * To say which line made it, the operation keeps the stack of its making. That costs half a microsecond, ten times the
  * rest of a checkpoint, so it is rationed: a run takes {@link STACKS_AT_ONCE} stacks freely and is given
@@ -11,26 +14,41 @@
  * that, before a forgotten one is reported without its line.
  */
 
-const STACKS_AT_ONCE = 5_000;
+const STACKS_AT_ONCE = 1_000;
 const STACKS_PER_SECOND = 2_000;
 
-/** So many forgotten operations are remembered; past that the oldest is reported at once, and let go. */
+/** So many forgotten operations are remembered; past that, for the oldest, only the line that made it. */
 const MOST_REMEMBERED = 1_000;
 
 /** What this file needs to know of an operation. */
 export interface Drivable {
   readonly operationName: string;
-  /** Where it was made, until it is driven. */
-  origin: Error | null;
+  /** Where it was made, until it is driven; the count of its line, if it was let go. */
+  origin: Error | Line | null;
 }
 
-export type UndrivenReport = (name: string, origin: Error | null) => void;
+/** A line of the program that made operations which were not driven. */
+export interface Line {
+  readonly operationName: string;
+  /** The program's part of the stack, the line itself first; empty if that is not known. */
+  readonly stack: readonly string[];
+  count: number;
+  reported: boolean;
+}
+
+export type UndrivenReport = (line: Line) => void;
 
 let watching: UndrivenReport | null = null;
 let newest: Drivable | null = null;
 const older = new Set<Drivable>();
+let lines = new Map<string, Line>();
 let stacks = 0;
 let refilledAt = 0;
+
+/** Of an operation that was let go: nobody can drive it any more. */
+const lost = new FinalizationRegistry<Line>((line) => {
+  if (line.count > 0 && lines.get(keyOf(line)) === line) report(line);
+});
 
 /** An operation was made. */
 export function noteMade(operation: Drivable): void {
@@ -46,17 +64,47 @@ export function noteMade(operation: Drivable): void {
 /** It is being driven, or was handed to something that answers for it. */
 export function noteDriven(operation: Drivable): void {
   if (newest === operation) newest = null;
-  else if (older.size > 0) older.delete(operation);
+  else if (older.size > 0 || lines.size > 0) forget(operation);
   operation.origin = null;
 }
 
 function remember(operation: Drivable): void {
   older.add(operation);
-  if (older.size > MOST_REMEMBERED) {
-    const oldest = older.values().next().value as Drivable;
-    older.delete(oldest);
-    watching?.(oldest.operationName, oldest.origin);
-  }
+  if (older.size <= MOST_REMEMBERED) return;
+  const oldest = older.values().next().value as Drivable;
+  older.delete(oldest);
+  const line = count(oldest);
+  oldest.origin = line;
+  lost.register(oldest, line, oldest);
+}
+
+function forget(operation: Drivable): void {
+  if (older.delete(operation)) return;
+  const { origin } = operation;
+  if (origin === null || origin instanceof Error) return;
+  origin.count--;
+  lost.unregister(operation);
+}
+
+/** Counts the operation for the line that made it. */
+function count({ operationName, origin }: Drivable): Line {
+  const stack = origin instanceof Error ? programLines(origin.stack ?? "") : [];
+  const found: Line = { operationName, stack, count: 0, reported: false };
+  const key = keyOf(found);
+  const line = lines.get(key) ?? found;
+  if (line === found) lines.set(key, line);
+  line.count++;
+  return line;
+}
+
+function keyOf({ operationName, stack }: Line): string {
+  return `${operationName} ${stack[0] ?? ""}`;
+}
+
+function report(line: Line): void {
+  if (line.reported) return;
+  line.reported = true;
+  watching?.(line);
 }
 
 /** A run begins: operations made from now on are its. */
@@ -64,6 +112,7 @@ export function watchUndriven(report: UndrivenReport, now: number): void {
   watching = report;
   newest = null;
   older.clear();
+  lines = new Map();
   stacks = STACKS_AT_ONCE;
   refilledAt = now;
 }
@@ -80,8 +129,9 @@ export function refillStacks(now: number): void {
 export function reportUndriven(): void {
   if (newest !== null) older.add(newest);
   newest = null;
-  const report = watching;
-  watching = null;
-  for (const operation of older) report?.(operation.operationName, operation.origin);
+  for (const operation of older) count(operation);
   older.clear();
+  for (const line of lines.values()) if (line.count > 0) report(line);
+  lines = new Map();
+  watching = null;
 }

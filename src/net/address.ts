@@ -1,7 +1,13 @@
 /**
  * Socket addresses: what people write, what the kernel reads, and the judging in between.
  */
-import { encodeSockaddrIn, encodeSockaddrIn6, encodeSockaddrUn, SOCKADDR_UN, type SockaddrStorage } from "../../ffi/sockaddr.ts";
+import {
+  encodeSockaddrIn,
+  encodeSockaddrIn6,
+  encodeSockaddrUn,
+  SOCKADDR_UN,
+  type SockaddrStorage,
+} from "../../ffi/sockaddr.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "../../ffi/socket-constants.ts";
 import { formatIPv4, formatIPv6, parseIPv4, parseIPv6 } from "./ip-address.ts";
 import { describe, judgeWholeNumber } from "./judge.ts";

@@ -13,7 +13,7 @@ import {
 } from "../../ffi/socket-constants.ts";
 import { socketCalls } from "../../ffi/socket.ts";
 import { descriptorCalls } from "../../ffi/unistd.ts";
-import { Cancelled, ClosedResourceError, KeyboardInterrupt, UnsupportedError, UsageError, WouldBlock } from "../errors.ts";
+import { Cancelled, ClosedResourceError, KeyboardInterrupt, WouldBlock } from "../errors.ts";
 import { notifyClosing, waitWritable, yieldBrieflyNoCancel, yieldIfCancelled, type Operation } from "../hazmat.ts";
 import type { Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
@@ -24,6 +24,9 @@ import { TryOnce } from "./try-once.ts";
 const HIGHEST_INT = 0x7fff_ffff;
 const LOWEST_INT = -0x8000_0000;
 const HIGHEST_UNSIGNED = 0xffff_ffff;
+
+/** What a call answers that a signal interrupted. A non-blocking one has then done nothing, and is made again. */
+const INTERRUPTED = -ERRNO.EINTR;
 
 /** recv(2) and send(2) move no more than this at once (read(2), NOTES). */
 const LONGEST_TRANSFER = 0x7fff_f000;
@@ -178,16 +181,10 @@ export class Socket implements Disposable {
     // In this order, with nothing in between that lets others run: no task may start a wait on a descriptor about to be
     // closed, and no waiter may be left on a number that can become another file.
     this.#fd = -1;
-    try {
-      notifyClosing(fd);
-    } catch (error) {
-      // There is no run here, or one that waits for no descriptors: nobody is to be told.
-      if (!(error instanceof UsageError || error instanceof UnsupportedError)) throw error;
-    } finally {
-      const result = negateErrno(descriptorCalls().close(fd));
-      // Linux has closed it all the same when a signal came (close(2), NOTES).
-      if (result !== -ERRNO.EINTR) throwing(result, "close", `fd ${fd}`);
-    }
+    notifyClosing(fd);
+    const result = negateErrno(descriptorCalls().close(fd));
+    // Linux has closed it all the same when a signal came (close(2), NOTES).
+    if (result !== INTERRUPTED) throwing(result, "close", `fd ${fd}`);
   }
 
   /** {@link Socket.close}, for `using`. */
@@ -256,8 +253,7 @@ export class Socket implements Disposable {
       throw new RangeError(`${call}: buffer must not be empty: 0 bytes could not be told from the end of the stream`);
     }
     return new TryOnce("Socket.recvInto()", this, "readable", () => {
-      const fd = this.#open("recvInto");
-      return attempted(() => socketCalls().recv(fd, buffer, buffer.byteLength), "recv");
+      return this.#receive(this.#open("recvInto"), buffer, buffer.byteLength);
     });
   }
 
@@ -270,7 +266,10 @@ export class Socket implements Disposable {
     return new TryOnce("Socket.recvfrom()", this, "readable", () => {
       const fd = this.#open("recvfrom");
       const buffer = receiveBuffer(size);
-      const count = attempted(() => socketCalls().recvfrom(fd, buffer, size, storage), "recvfrom");
+      let result: number;
+      do result = socketCalls().recvfrom(fd, buffer, size, storage);
+      while (result === INTERRUPTED);
+      const count = taken(result, "recvfrom");
       return count === undefined ? undefined : [received(buffer, count), decodeAddress(this.#family, storage)];
     });
   }
@@ -306,7 +305,10 @@ export class Socket implements Disposable {
     const encoded = encodeAddress(this.#family, address, call);
     return new TryOnce("Socket.sendto()", this, "writable", () => {
       const fd = this.#open("sendto");
-      return attempted(() => socketCalls().sendto(fd, data, encoded), "sendto");
+      let result: number;
+      do result = socketCalls().sendto(fd, data, encoded);
+      while (result === INTERRUPTED);
+      return taken(result, "sendto");
     });
   }
 
@@ -317,20 +319,33 @@ export class Socket implements Disposable {
 
   #accept(method: string): [Socket, Address] | undefined {
     const listener = this.#open(method);
-    const fd = attempted(() => socketCalls().accept(listener, storage), "accept4");
+    let result: number;
+    do result = socketCalls().accept(listener, storage);
+    while (result === INTERRUPTED);
+    const fd = taken(result, "accept4");
     return fd === undefined ? undefined : [new Socket(fd, this.#family), decodeAddress(this.#family, storage)];
   }
 
   #recv(size: number, method: string): Uint8Array | undefined {
     const fd = this.#open(method);
     const buffer = receiveBuffer(size);
-    const count = attempted(() => socketCalls().recv(fd, buffer, size), "recv");
+    const count = this.#receive(fd, buffer, size);
     return count === undefined ? undefined : received(buffer, count);
+  }
+
+  #receive(fd: number, buffer: ArrayBufferView, size: number): number | undefined {
+    let result: number;
+    do result = socketCalls().recv(fd, buffer, size);
+    while (result === INTERRUPTED);
+    return taken(result, "recv");
   }
 
   #send(data: ArrayBufferView, method: string): number | undefined {
     const fd = this.#open(method);
-    return attempted(() => socketCalls().send(fd, data), "send");
+    let result: number;
+    do result = socketCalls().send(fd, data);
+    while (result === INTERRUPTED);
+    return taken(result, "send");
   }
 
   *#connect(address: Uint8Array, detail: string): Generator<Trap, void, unknown> {
@@ -341,7 +356,7 @@ export class Socket implements Disposable {
       return;
     }
     // A connect that a signal interrupts goes on by itself (connect(2), EINTR).
-    if (result === -ERRNO.EINPROGRESS || result === -ERRNO.EINTR) {
+    if (result === -ERRNO.EINPROGRESS || result === INTERRUPTED) {
       do {
         yield* this.#connectionMoved();
         const failure = this.getsockopt(SOL_SOCKET, SO_ERROR);
@@ -366,14 +381,11 @@ export class Socket implements Disposable {
   }
 }
 
-/** The result of a non-blocking call; undefined when it would have blocked. A signal in between does not count. */
-function attempted(call: () => number, syscall: string): number | undefined {
-  for (;;) {
-    const result = call();
-    if (result >= 0) return result;
-    if (result === -ERRNO.EAGAIN) return undefined;
-    if (result !== -ERRNO.EINTR) throw systemError(-result, syscall);
-  }
+/** The result of a non-blocking call: undefined when it would have blocked. */
+function taken(result: number, syscall: string): number | undefined {
+  if (result >= 0) return result;
+  if (result === -ERRNO.EAGAIN) return undefined;
+  throw systemError(-result, syscall);
 }
 
 function throwing(result: number, syscall: string, detail?: string): number {

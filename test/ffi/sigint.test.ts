@@ -1,17 +1,19 @@
 import { describe, expect, test } from "bun:test";
-import { installSigint } from "../../ffi/sigint.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 const program = new URL("./programs/sigint.ts", import.meta.url).pathname;
 
 interface Outcome {
   readonly said: string[];
   readonly code: number | null;
-  readonly signal: string | null;
+  readonly signal: string | number | null;
 }
 
 /** Runs a scenario, sends it one SIGINT for each of `cues` when it says so, and reports what it said and how it ended. */
-async function run(args: string[], cues: string[], prefix: string[] = []): Promise<Outcome> {
-  const child = Bun.spawn([...prefix, process.execPath, program, ...args], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+async function run(args: string[], cues: string[], command = [process.execPath, program]): Promise<Outcome> {
+  const child = Bun.spawn([...command, ...args], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
   const said: string[] = [];
   let rest = "";
   const left = [...cues];
@@ -100,14 +102,34 @@ describe.skipIf(process.platform !== "linux")("installSigint", () => {
   });
 
   test("is null where SIGINT is ignored, and leaves it so", async () => {
-    expect((await run(["refusal"], [], ["sh", "-c", `trap "" INT; exec "$@"`, "sh"])).said).toEqual(["refused"]);
+    const ignoring = ["sh", "-c", `trap "" INT; exec "$@"`, "sh", process.execPath, program];
+    expect((await run(["refusal"], [], ignoring)).said).toEqual(["refused"]);
+  });
+
+  test("works in a bundle and in a compiled binary", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tribun-"));
+    try {
+      const bundle = join(folder, "bundle.js");
+      const binary = join(folder, "binary");
+      const build = [process.execPath, "build", "--target=bun", "--minify", program];
+      expect((await run([`--outfile=${bundle}`], [], build)).code).toBe(0);
+      expect((await run(["--compile", `--outfile=${binary}`], [], build)).code).toBe(0);
+      for (const command of [[process.execPath, bundle], [binary]]) {
+        const outcome = await run(["loop", "listener"], ["ready", "pending"], command);
+        expect(outcome).toEqual({ said: ["ready", "pending"], code: null, signal: "SIGINT" });
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("is null in a Worker", async () => {
     const url = new URL("../../ffi/sigint.ts", import.meta.url).href;
     const source = `import { installSigint } from ${JSON.stringify(url)}; postMessage(installSigint(-1) === null);`;
     const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-    const answer = await new Promise((resolve) => (worker.onmessage = (event) => resolve(event.data)));
+    const answer = await new Promise((resolve) => {
+      worker.addEventListener("message", (event) => resolve(event.data));
+    });
     worker.terminate();
     expect(answer).toBe(true);
   });

@@ -15,7 +15,7 @@ test("a descriptor is a number, or what an object has as its fd", () => {
   expect(descriptorOf(new Port(), NAME)).toBe(2 ** 31 - 1);
 });
 
-test.each([
+const WRONG: [what: unknown, named: string][] = [
   ["5", '"5"'],
   [undefined, "undefined"],
   [null, "null"],
@@ -25,12 +25,15 @@ test.each([
   [{}, "an object whose fd is undefined"],
   [{ fd: "5" }, 'an object whose fd is "5"'],
   [{ fd: null }, "an object whose fd is null"],
-])("%p is a TypeError that names the argument and the value", (what, named) => {
-  expect(() => descriptorOf(what as number, NAME)).toThrow(TypeError);
-  expect(() => descriptorOf(what as number, NAME)).toThrow(
-    `${NAME} must be a file descriptor (a number) or an object that has one as its fd, not ${named}`,
-  );
-});
+];
+for (const [what, named] of WRONG) {
+  test(`${named} is a TypeError that names the argument and the value`, () => {
+    expect(() => descriptorOf(what as number, NAME)).toThrow(TypeError);
+    expect(() => descriptorOf(what as number, NAME)).toThrow(
+      `${NAME} must be a file descriptor (a number) or an object that has one as its fd, not ${named}`,
+    );
+  });
+}
 
 test.each([-1, -2, 1.5, NaN, Infinity, 2 ** 31])("%p is a RangeError that names the argument and the value", (fd) => {
   for (const what of [fd, { fd }]) {

@@ -1,5 +1,5 @@
 /** Real descriptors of every kind, made by the system's own calls, for tests. All are non-blocking. */
-import { constants, mkdtempSync, openSync, rmSync } from "node:fs";
+import { constants, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventfd } from "../../ffi/eventfd.ts";
@@ -181,7 +181,7 @@ export function signal(fd: number): void {
 export function fill(fd: number): number {
   const block = new Uint8Array(65_536);
   let total = 0;
-  for (let size = block.length; size > 0; ) {
+  for (let size = block.length; size > 0;) {
     const taken = write(fd, block.subarray(0, size));
     if (taken < 0) size >>= 1;
     else total += taken;
@@ -204,6 +204,19 @@ export function drain(fd: number): number {
     if (bytes === null || bytes.length === 0) return total;
     total += bytes.length;
   }
+}
+
+/** What is open in this process, by its number. Threads that are ending may close theirs at any time. */
+export function openDescriptors(): Map<number, string> {
+  const open = new Map<number, string>();
+  for (const name of readdirSync("/proc/self/fd")) {
+    try {
+      open.set(Number(name), readlinkSync(`/proc/self/fd/${name}`));
+    } catch {
+      // The folder that was being read, itself.
+    }
+  }
+  return open;
 }
 
 /** Raises this process's limit so that `count` descriptors can be open; whether it could. */

@@ -40,6 +40,32 @@ test("poll: a wait pending on a number that is closed without a word is told EBA
   );
 });
 
+test("poll: all that are ready are woken by one poll", () => {
+  using fds = new Descriptors();
+  const found: number[] = [];
+  inRun(
+    () => {
+      const io = new PollIoManager();
+      const poll = io.poll.bind(io);
+      io.poll = (timeout) => {
+        const count = poll(timeout);
+        if (count > 0) found.push(count);
+        return count;
+      };
+      return io;
+    },
+    function* (io) {
+      const pipes = Array.from({ length: 100 }, () => fds.pipe());
+      yield* openNursery(function* (nursery) {
+        for (const [reader] of pipes) nursery.startSoon(() => io.waitReadable(reader));
+        yield* untilWaiting(io, 100);
+        for (const [, writer] of pipes) write(writer);
+      });
+    },
+  );
+  expect(found).toEqual([100]);
+});
+
 test("poll: the set holds who is waiting, whichever of them goes", () => {
   using fds = new Descriptors();
   inRun(

@@ -1,7 +1,15 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { currentStatistics } from "../../src/hazmat.ts";
-import { ClosedResourceError, openNursery, runSync, SystemError, UsageError, WouldBlock } from "../../src/index.ts";
+import { addInstrument, currentStatistics } from "../../src/hazmat.ts";
+import {
+  ClosedResourceError,
+  openNursery,
+  run,
+  runSync,
+  SystemError,
+  UsageError,
+  WouldBlock,
+} from "../../src/index.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -49,7 +57,7 @@ test("plain generators: a TCP server and its client", () => {
       nursery.startSoon(function* () {
         const [peer] = yield* listener.accept();
         using _ = peer;
-        for (let data; (data = yield* peer.recv(1_000)).length > 0; ) yield* peer.send(data);
+        for (let data; (data = yield* peer.recv(1_000)).length > 0;) yield* peer.send(data);
       });
       using client = socket();
       yield* client.connect(address);
@@ -71,7 +79,7 @@ test("async generators: a TCP server and its client", () => {
       nursery.startSoon(async function* () {
         const [peer] = yield* listener.accept();
         using _ = peer;
-        for (let data; (data = yield* peer.recv(1_000)).length > 0; ) yield* peer.send(data);
+        for (let data; (data = yield* peer.recv(1_000)).length > 0;) yield* peer.send(data);
       });
       using client = socket();
       yield* client.connect(address);
@@ -88,6 +96,25 @@ test("async generators: a TCP server and its client", () => {
   expect(answer).toBe("hello");
 });
 
+test("under run(), beside a server on Bun's own loop", async () => {
+  using server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(peer, data) {
+        peer.write(data);
+      },
+    },
+  });
+  const echo = await run(async function* () {
+    using client = socket();
+    yield* client.connect({ host: "localhost", port: server.port });
+    yield* sendAll(client, bytes("hello"));
+    return text(yield* receiveExactly(client, 5));
+  });
+  expect(echo).toBe("hello");
+});
+
 test.skipIf(!hasIPv6)(`TCP over IPv6${hasIPv6 ? "" : " (skipped: no IPv6 loopback here)"}`, () => {
   runSync(function* () {
     const [client, server] = yield* tcpPair(AF_INET6);
@@ -100,20 +127,23 @@ test.skipIf(!hasIPv6)(`TCP over IPv6${hasIPv6 ? "" : " (skipped: no IPv6 loopbac
   });
 });
 
-test.skipIf(!hasIPv6)(`an IPv6 socket takes IPv4 where IPV6_V6ONLY is off${hasIPv6 ? "" : " (skipped: no IPv6 here)"}`, () => {
-  using listener = socket(AF_INET6);
-  listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, false);
-  listener.bind({ host: "::", port: 0 });
-  listener.listen();
-  const { port } = listener.getsockname();
-  runSync(function* () {
-    using client = socket();
-    yield* client.connect({ host: "127.0.0.1", port: port! });
-    const [server, peer] = yield* listener.accept();
-    expect(peer.host).toBe("::ffff:127.0.0.1");
-    server.close();
-  });
-});
+test.skipIf(!hasIPv6)(
+  `an IPv6 socket takes IPv4 where IPV6_V6ONLY is off${hasIPv6 ? "" : " (skipped: no IPv6 here)"}`,
+  () => {
+    using listener = socket(AF_INET6);
+    listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, false);
+    listener.bind({ host: "::", port: 0 });
+    listener.listen();
+    const { port } = listener.getsockname();
+    runSync(function* () {
+      using client = socket();
+      yield* client.connect({ host: "127.0.0.1", port: port! });
+      const [server, peer] = yield* listener.accept();
+      expect(peer.host).toBe("::ffff:127.0.0.1");
+      server.close();
+    });
+  },
+);
 
 test("UNIX streams by path and by abstract name", () => {
   using folder = scratchFolder();
@@ -176,7 +206,7 @@ test("large transfers: every byte arrives though the kernel takes a part at a ti
   const received = runSync(function* () {
     return yield* openNursery(function* (nursery) {
       nursery.startSoon(function* () {
-        for (let sent = 0; sent < size; ) {
+        for (let sent = 0; sent < size;) {
           const count = yield* a.send(data.subarray(sent));
           expect(count).toBeGreaterThan(0);
           if (count < size - sent) partial++;
@@ -186,7 +216,8 @@ test("large transfers: every byte arrives though the kernel takes a part at a ti
       });
       const parts: Uint8Array[] = [];
       // A size beyond the shared buffer, and one within.
-      for (let part: Uint8Array; (part = yield* b.recv(parts.length % 2 === 0 ? 100_000 : 10_000)).length > 0; ) parts.push(part);
+      for (let part: Uint8Array; (part = yield* b.recv(parts.length % 2 === 0 ? 100_000 : 10_000)).length > 0;)
+        parts.push(part);
       return Buffer.concat(parts);
     });
   });
@@ -387,6 +418,7 @@ test("an operation that need not block is a schedule point", () => {
     const [a, b] = socketpair();
     using client = socket();
     yield* client.connect(address);
+    using sender = socket(AF_INET, SOCK_DGRAM);
     let others = 0;
     yield* openNursery(function* (nursery) {
       let over = false;
@@ -407,6 +439,8 @@ test("an operation that need not block is a schedule point", () => {
         () => b.recvInto(new Uint8Array(1)),
         () => b.recvfrom(1),
         () => listener.accept(),
+        () => sender.connect(address),
+        () => sender.sendto(bytes("x"), address),
       ];
       for (const call of calls) {
         const before = others;
@@ -420,6 +454,25 @@ test("an operation that need not block is a schedule point", () => {
     b.close();
   });
   listener.close();
+});
+
+test("an operation that waited costs one wake-up", () => {
+  const [a, b] = socketpair();
+  let steps = 0;
+  runSync(function* () {
+    yield* openNursery(function* (nursery) {
+      const reader = function* () {
+        yield* b.recv(10);
+      };
+      addInstrument({ beforeTaskStep: (task) => void (task.name === "reader" && steps++) });
+      nursery.startSoon(reader);
+      yield* waitAllTasksBlocked();
+      a.trySend(bytes("x"));
+    });
+  });
+  expect(steps).toBe(2);
+  a.close();
+  b.close();
 });
 
 test("closing wakes who waits, both ways, with ClosedResourceError", () => {

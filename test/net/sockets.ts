@@ -25,12 +25,12 @@ export function* tcpPair(family: number = AF_INET): Generator<any, [Socket, Sock
 }
 
 export function* sendAll(to: Socket, data: Uint8Array): Generator<any, void> {
-  for (let sent = 0; sent < data.length; ) sent += yield* to.send(data.subarray(sent));
+  for (let sent = 0; sent < data.length;) sent += yield* to.send(data.subarray(sent));
 }
 
 export function* receiveExactly(from: Socket, size: number): Generator<any, Uint8Array> {
   const data = new Uint8Array(size);
-  for (let received = 0; received < size; ) {
+  for (let received = 0; received < size;) {
     const count = yield* from.recvInto(data.subarray(received));
     if (count === 0) throw new Error(`the stream ended after ${received} of ${size} bytes`);
     received += count;
@@ -79,7 +79,7 @@ export function scratchFolder(): Disposable & { path(name: string): string } {
 /** Sends until the kernel takes no more. How many bytes it took. */
 export function fill(to: Socket): number {
   const chunk = new Uint8Array(65_536);
-  for (let total = 0; ; ) {
+  for (let total = 0; ;) {
     try {
       total += to.trySend(chunk);
     } catch (error) {

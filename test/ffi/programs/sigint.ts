@@ -137,7 +137,9 @@ const scenarios = {
     const watch = install();
     const { tgkill } = bindLibc({ tgkill: { args: ["i32", "i32", "i32"], returns: "i32" } });
     const worker = new Worker(new URL("./tid.ts", import.meta.url));
-    const tid = await new Promise<number>((resolve) => (worker.onmessage = (event) => resolve(event.data)));
+    const tid = await new Promise<number>((resolve) => {
+      worker.addEventListener("message", (event) => resolve(event.data));
+    });
     tgkill(process.pid, tid, SIGINT);
     spinUntilPending(watch);
     say("pending");

@@ -3,4 +3,4 @@ import { bindLibc } from "../../../ffi/libc.ts";
 
 const { gettid } = bindLibc({ gettid: { args: [], returns: "i32" } });
 postMessage(gettid());
-self.onmessage = () => {};
+addEventListener("message", () => {});

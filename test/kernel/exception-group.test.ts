@@ -1,0 +1,91 @@
+import { describe, expect, test } from "bun:test";
+import { ExceptionGroup, isCancelled, moveOnAfter, sleepForever } from "../../src/index.ts";
+import { errorOf, thrownBy, virtual } from "./programs.ts";
+
+class Odd extends Error {}
+const [a, b, c] = [new Error("a"), new Odd("b"), new Odd("c")];
+const group = new ExceptionGroup([a, new ExceptionGroup([b, a], "inner"), c], "outer");
+
+test("is an AggregateError with the errors in their order, and a message that counts them", () => {
+  expect(group).toBeInstanceOf(AggregateError);
+  expect(group).toBeInstanceOf(Error);
+  expect(group.name).toBe("ExceptionGroup");
+  expect(group.errors).toHaveLength(3);
+  expect(group.message).toBe("outer (3 sub-errors)");
+  expect(new ExceptionGroup([a]).message).toEndWith("(1 sub-error)");
+});
+
+test("leaves() are the errors that are no groups, in order", () => {
+  expect(group.leaves()).toEqual([a, b, a, c]);
+});
+
+describe("split", () => {
+  test("gives two groups of the same shape", () => {
+    const [odd, rest] = group.split(Odd);
+    expect(odd!.message).toStartWith("outer");
+    expect(odd!.errors).toHaveLength(2);
+    expect(odd!.errors[0].message).toStartWith("inner");
+    expect(odd!.errors[0].errors).toEqual([b]);
+    expect(odd!.errors[1]).toBe(c);
+    expect(rest!.errors[0]).toBe(a);
+    expect(rest!.errors[1].errors).toEqual([a]);
+    expect(odd!.stack).toBe(group.stack!);
+  });
+
+  test("takes a predicate", () => {
+    const [matching, rest] = group.split((error) => error === a);
+    expect(matching!.leaves()).toEqual([a, a]);
+    expect(rest!.leaves()).toEqual([b, c]);
+  });
+
+  test("gives the group itself and null where all or nothing matches", () => {
+    expect(group.split(RangeError)).toEqual([null, group]);
+    expect(group.split(RangeError)[1]).toBe(group);
+    expect(group.split((error) => !(error instanceof ExceptionGroup))[0]).toBe(group);
+    expect(group.split(Error)).toEqual([group, null]);
+  });
+
+  test("keeps the cause", () => {
+    const caused = new ExceptionGroup([a, b], "with a cause", { cause: "why" });
+    expect(caused.split(Odd).map((part) => part!.cause)).toEqual(["why", "why"]);
+  });
+
+  test("refuses what is neither class nor predicate", () => {
+    expect(thrownBy(() => group.split("Error" as never))).toBeInstanceOf(TypeError);
+  });
+});
+
+test("subgroup gives the matching part, or null", () => {
+  expect(group.subgroup(Odd)!.leaves()).toEqual([b, c]);
+  expect(group.subgroup(RangeError)).toBeNull();
+});
+
+test("an AggregateError that is none of ours counts as a leaf", () => {
+  const other = new AggregateError([a, b]);
+  expect(new ExceptionGroup([other]).leaves()).toEqual([other]);
+});
+
+test("what is no Error may be in it", () => {
+  const mixed = new ExceptionGroup([undefined, "text", 5]);
+  expect(mixed.leaves()).toEqual([undefined, "text", 5]);
+  expect(mixed.split((error) => error === 5)[0]!.errors).toEqual([5]);
+});
+
+test("a group of nothing is refused", () => {
+  expect(thrownBy(() => new ExceptionGroup([]))).toBeInstanceOf(RangeError);
+});
+
+test("isCancelled tells a Cancelled, and a group of nothing else, however deep", () => {
+  virtual(function* () {
+    let cancelled: unknown;
+    yield* moveOnAfter(0, function* () {
+      cancelled = yield* errorOf(sleepForever());
+    });
+    expect(isCancelled(cancelled)).toBe(true);
+    expect(isCancelled(new ExceptionGroup([cancelled, new ExceptionGroup([cancelled])]))).toBe(true);
+    expect(isCancelled(new ExceptionGroup([cancelled, a]))).toBe(false);
+    expect(isCancelled(a)).toBe(false);
+    expect(isCancelled(undefined)).toBe(false);
+    expect(isCancelled(new AggregateError([]))).toBe(false);
+  });
+});
