@@ -1,5 +1,6 @@
-import type { SigintWatch } from "../../ffi/sigint.ts";
+import { type SigintWatch, installSigint } from "../../ffi/sigint.ts";
 import type { Runner } from "../kernel/runner.ts";
+import type { Beginning } from "./options.ts";
 
 /**
  * Ctrl-C for one run on the main thread, while nobody else handles SIGINT: the first becomes KeyboardInterrupt at main's
@@ -9,48 +10,46 @@ import type { Runner } from "../kernel/runner.ts";
 export class CtrlC {
   readonly #runner: Runner;
   readonly #watch: SigintWatch | null;
-  readonly #wake: (() => void) | undefined;
+  /** How many of SIGINT's listeners are the run's own. */
+  #listeners: number;
   #plainListener: (() => void) | null = null;
 
   /**
-   * @param install puts the handler in place, with a listener beneath it if one is given
-   * @param wake for a run on Bun's loop: makes it look. Without it no listener is registered.
+   * @param wakeFd the eventfd that ends the run's own wait, or -1
+   * @param wake for a run on Bun's loop: makes it look. Called by a listener of Bun's.
    */
-  constructor(
-    runner: Runner,
-    install: (listener: (() => void) | undefined) => SigintWatch | null,
-    wake: (() => void) | undefined,
-  ) {
+  constructor({ runner, interruptibleSteps }: Beginning, wakeFd: number, wake: (() => void) | undefined) {
     this.#runner = runner;
-    this.#wake = wake;
     const free = Bun.isMainThread && process.listenerCount("SIGINT") === 0;
-    this.#watch = free ? install(wake) : null;
-    if (this.#watch !== null) runner.onInterruptDelivered = () => this.#watch?.delivered();
-    else if (free && wake !== undefined && process.platform !== "linux") this.#listenPlainly();
-  }
-
-  #listenPlainly(): void {
-    this.#plainListener = () => {
-      this.#runner.interrupt();
-      this.#wake?.();
-    };
-    process.on("SIGINT", this.#plainListener);
+    this.#watch = free ? installSigint(wakeFd, wake) : null;
+    const watch = this.#watch;
+    this.#listeners = watch !== null && wake !== undefined ? 1 : 0;
+    if (watch !== null) {
+      runner.onInterruptDelivered = () => watch.delivered();
+      if (interruptibleSteps !== null) interruptibleSteps.restoreHandler = () => watch.reinstall();
+    } else if (free && wake !== undefined && process.platform !== "linux") {
+      this.#plainListener = () => {
+        runner.interrupt();
+        wake();
+      };
+      process.on("SIGINT", this.#plainListener);
+    }
   }
 
   /** Looks whether Ctrl-C was pressed. Cheap: a flag in memory. */
   check(): void {
-    if (this.#watch?.pending === true && !this.#runner.keyboardInterruptPending) this.#runner.interrupt();
-  }
-
-  /** After a step that `node:vm` watched: its own handler took the place of ours. */
-  restore(): void {
-    this.#watch?.reinstall();
+    const watch = this.#watch;
+    if (watch === null || !watch.pending || this.#runner.keyboardInterruptPending) return;
+    // The program has begun to handle SIGINT itself: then it is its own affair.
+    if (process.listenerCount("SIGINT") > this.#listeners) watch.delivered();
+    else this.#runner.interrupt();
   }
 
   close(): void {
-    this.check();
-    this.#runner.onInterruptDelivered = null;
     this.#watch?.uninstall();
+    this.#listeners = 0;
+    this.check(); // one that came until now is the run's; the flag can still be read
+    this.#runner.onInterruptDelivered = null;
     if (this.#plainListener !== null) process.off("SIGINT", this.#plainListener);
   }
 }

@@ -8,7 +8,7 @@ import type { Coroutine } from "../kernel/operation.ts";
 import { Runner } from "../kernel/runner.ts";
 import { thread } from "../kernel/thread.ts";
 import { UsageError } from "../errors.ts";
-import { stepInterruptibly } from "./interruptible-step.ts";
+import { InterruptibleSteps } from "./interruptible-steps.ts";
 
 /** How a run is to be made; everything has a default. */
 export interface RunOptions {
@@ -40,8 +40,8 @@ export interface Beginning {
   readonly runner: Runner;
   readonly signal: AbortSignal | undefined;
   readonly deadlockDetection: boolean;
-  /** Each step was wrapped so that Ctrl-C ends it: the C handler is gone after one, and must be put back. */
-  readonly unrestricted: boolean;
+  /** In the unrestricted mode: what steps the tasks. */
+  readonly interruptibleSteps: InterruptibleSteps | null;
 }
 
 /**
@@ -94,16 +94,16 @@ export function begin(
         "the second run after the first, or in a Worker",
     );
   }
-  const unrestricted = !restrictKeyboardInterruptToCheckpoints && Bun.isMainThread;
+  const interruptibleSteps = restrictKeyboardInterruptToCheckpoints || !Bun.isMainThread ? null : new InterruptibleSteps();
   const manager = chooseIo(io);
   let runner: Runner | null = null;
   try {
     runner = new Runner(
-      { clock, io: manager, host, instruments: hooks, signal, seed, strictExceptionGroups, interruptibly: unrestricted ? stepInterruptibly : null },
+      { clock, io: manager, host, instruments: hooks, signal, seed, strictExceptionGroups, interruptibly: interruptibleSteps?.run ?? null },
       main,
     );
     runner.pass(0); // the root task's first step: main and the call-soon task are there, and have not begun
-    return { runner, signal, deadlockDetection, unrestricted };
+    return { runner, signal, deadlockDetection, interruptibleSteps };
   } catch (error) {
     if (runner === null) {
       thread.runner = null;

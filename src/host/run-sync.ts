@@ -1,5 +1,4 @@
 import { drainMicrotasks } from "bun:jsc";
-import { installSigint } from "../../ffi/sigint.ts";
 import { DeadlockError, UsageError } from "../errors.ts";
 import type { Host } from "../kernel/host.ts";
 import type { Coroutine } from "../kernel/operation.ts";
@@ -24,7 +23,7 @@ export function runSync<T>(main: () => Coroutine<T>, options: RunOptions = {}): 
   const beginning = begin("runSync", main, options, host, true);
   const { runner, signal } = beginning;
   host.runner = runner;
-  const ctrlC = new CtrlC(runner, (listener) => installSigint(wakeFdOf(runner), listener), undefined);
+  const ctrlC = new CtrlC(beginning, wakeFdOf(runner), undefined);
   try {
     loop(beginning, ctrlC);
   } finally {
@@ -89,9 +88,7 @@ function stillStuck(runner: Runner): DeadlockError {
 
 class SyncHost implements Host {
   runner: Runner | null = null;
-  drainMicrotasks(): void {
-    drainMicrotasks();
-  }
+  readonly drainMicrotasks: () => void = drainMicrotasks;
   /** It is never asleep where anything of this thread could call. */
   wake(): void {}
   warn = warn;

@@ -1,6 +1,5 @@
 import { drainMicrotasks } from "bun:jsc";
 import { PollThread } from "../../ffi/poll-thread.ts";
-import { installSigint } from "../../ffi/sigint.ts";
 import { TrioInternalError } from "../errors.ts";
 import type { FdIoManager, PollSet } from "../io/index.ts";
 import type { Host } from "../kernel/host.ts";
@@ -61,18 +60,17 @@ class LoopHost implements Host {
   ) {
     this.#resolve = resolve;
     this.#reject = reject;
-    const { runner, signal, deadlockDetection } = begin("run", main, options, this, false);
+    const beginning = begin("run", main, options, this, false);
+    const { runner, signal, deadlockDetection } = beginning;
     this.#runner = runner;
     this.#signal = signal;
     this.#deadlockDetection = deadlockDetection;
     this.#keepAlive = setInterval(() => {}, LONGEST_TIMER);
-    this.#ctrlC = new CtrlC(runner, (listener) => installSigint(-1, listener), () => this.wake());
+    this.#ctrlC = new CtrlC(beginning, -1, () => this.wake());
     this.wake();
   }
 
-  drainMicrotasks(): void {
-    drainMicrotasks();
-  }
+  readonly drainMicrotasks: () => void = drainMicrotasks;
 
   warn = warn;
 

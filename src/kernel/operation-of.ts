@@ -1,16 +1,21 @@
 import type { Operation, Trap } from "./operation.ts";
-import { SingleUse } from "./single-use.ts";
+import { SingleUse, drivingTask } from "./single-use.ts";
 
 class OperationOf<T> extends SingleUse<T> {
+  override readonly operationName: string;
   readonly #body: () => Iterator<Trap, T, any>;
   #iterator: Iterator<Trap, T, any> | null = null;
   constructor(name: string, body: () => Iterator<Trap, T, any>) {
     super();
-    Object.defineProperty(this, "operationName", { value: name });
+    this.operationName = name;
     this.#body = body;
   }
   override next(): IteratorResult<Trap, T> {
-    return (this.#iterator ??= this.#body()).next();
+    if (this.#iterator === null) {
+      this.task = drivingTask(this);
+      this.#iterator = this.#body();
+    }
+    return this.#iterator.next();
   }
 }
 

@@ -95,6 +95,7 @@ export class Runner {
   done = false;
 
   readonly #queue = new RunQueue();
+  readonly #drainMicrotasks: () => void;
   readonly #random: Random | null;
   readonly #interruptibly: ((step: () => void) => void) | null;
   readonly #rootScope = new CancelScope();
@@ -131,6 +132,7 @@ export class Runner {
     this.clock = parts.clock;
     this.io = parts.io;
     this.host = parts.host;
+    this.#drainMicrotasks = parts.host.drainMicrotasks;
     this.strictExceptionGroups = parts.strictExceptionGroups;
     this.#random = parts.seed === undefined ? null : new Random(parts.seed);
     this.#interruptibly = parts.interruptibly;
@@ -336,8 +338,10 @@ export class Runner {
       reply.onError(error);
     }
     thread.draining = task;
-    this.host.drainMicrotasks();
+    if (this.#awaiting === 0) thread.drivenInDrain = task;
+    this.#drainMicrotasks();
     thread.draining = null;
+    thread.drivenInDrain = null;
     reply.inStep = false;
     if (!reply.pending) return true;
     if (task.state === TaskState.Running) task.state = TaskState.Awaiting;

@@ -53,7 +53,8 @@ export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, an
  * @throws UsageError outside a task, and when the task is blocked in another operation already.
  */
 export function drivingTask(operation: { readonly operationName: string; readonly task: Task | null }): Task {
-  const task = thread.task;
+  // While no code is in a native await, what drives an operation in a drain is the task that is drained for.
+  const task = thread.task ?? thread.drivenInDrain;
   if (task !== null && task.state === TaskState.Running) return task;
   return drivingTaskSlow(operation);
 }

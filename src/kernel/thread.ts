@@ -18,10 +18,18 @@ export interface Extent {
  * it by its asynchronous context; but Bun 1.4.5 was seen to lose that context, once in some millions of steps, and then
  * this says whose code it is.
  */
-export const thread: { runner: Runner | null; task: Task | null; draining: Task | null; kiProtected: boolean } = {
+export const thread: {
+  runner: Runner | null;
+  task: Task | null;
+  draining: Task | null;
+  /** The same, unless code of another task is in a native await, and may go on in this drain. */
+  drivenInDrain: Task | null;
+  kiProtected: boolean;
+} = {
   runner: null,
   task: null,
   draining: null,
+  drivenInDrain: null,
   kiProtected: true,
 };
 
