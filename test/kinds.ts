@@ -9,7 +9,10 @@ plugin({
   setup(build) {
     build.onLoad({ filter: /\.test\.ts\?async$/ }, ({ path }) => ({
       loader: "ts",
-      contents: readFileSync(path.replace(/\?async$/, ""), "utf8").replaceAll(/(?<!async )function\*/g, "async function*"),
+      contents: readFileSync(path.replace(/\?async$/, ""), "utf8").replaceAll(
+        /(?<!async )function\*/g,
+        "async function*",
+      ),
     }));
   },
 });

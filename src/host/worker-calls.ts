@@ -163,13 +163,13 @@ function take(head: bigint): WorkerCall[] {
  * @throws {TypeError} when `handle` is no such handle.
  * @throws {UnsupportedError} when the handle's way to wake the run is not one of this platform.
  */
-export function connectCallSoon<A extends unknown[] = unknown[]>(handle: WorkerHandle): (...args: A) => void {
+export function connectCallSoon<A extends unknown[] = unknown[]>(handle: object): (...args: A) => void {
   const { callId, queue, waker } = checkHandle(handle);
   const pusher = new Pusher(queue, waker);
   return (...args) => pusher.push(callId, serialize(args));
 }
 
-function checkHandle(handle: WorkerHandle): WorkerHandle {
+function checkHandle(handle: object): WorkerHandle {
   const { kind, queue, waker }: Partial<WorkerHandle> = handle ?? {};
   if (kind !== HANDLE_KIND || !(queue instanceof SharedArrayBuffer) || waker === undefined || waker === null) {
     throw new TypeError(
@@ -179,7 +179,7 @@ function checkHandle(handle: WorkerHandle): WorkerHandle {
   if (waker.kind !== "eventfd") {
     throw new UnsupportedError(`connectCallSoon: this platform cannot wake a run by ${String(waker.kind)}`);
   }
-  return handle;
+  return handle as WorkerHandle;
 }
 
 /** A Worker's side. */

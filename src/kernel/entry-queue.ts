@@ -63,7 +63,8 @@ export class EntryQueue {
   readonly #host: Host;
   readonly #crash: (error: unknown) => void;
   #calls: Call[] = [];
-  #idempotent = new Map<Function, Call[]>();
+  /** The pending idempotent calls by function and first argument, which tell nearly all of them apart. */
+  readonly #idempotent = new Map<Function, Map<unknown, Call[]>>();
   #idempotentOrder: Call[] = [];
   #closed = false;
   #threadCalls: ThreadCalls | null = null;
@@ -125,12 +126,25 @@ export class EntryQueue {
   }
 
   #pushIdempotent(call: Call): void {
-    const pending = this.#idempotent.get(call.fn);
-    if (pending === undefined) this.#idempotent.set(call.fn, [call]);
-    else if (pending.some((other) => sameArguments(other.args, call.args))) return;
-    else pending.push(call);
+    let ofFunction = this.#idempotent.get(call.fn);
+    if (ofFunction === undefined) this.#idempotent.set(call.fn, (ofFunction = new Map<unknown, Call[]>()));
+    const alike = ofFunction.get(call.args[0]);
+    if (alike === undefined) ofFunction.set(call.args[0], [call]);
+    else if (alike.some((other) => sameArguments(other.args, call.args))) return;
+    else alike.push(call);
     this.#idempotentOrder.push(call);
     this.#wakeServer();
+  }
+
+  #takeIdempotent(call: Call): void {
+    const ofFunction = this.#idempotent.get(call.fn) as Map<unknown, Call[]>;
+    const alike = ofFunction.get(call.args[0]) as Call[];
+    if (alike.length > 1) {
+      alike.splice(alike.indexOf(call), 1);
+      return;
+    }
+    ofFunction.delete(call.args[0]);
+    if (ofFunction.size === 0) this.#idempotent.delete(call.fn);
   }
 
   #wakeServer(): void {
@@ -178,9 +192,7 @@ export class EntryQueue {
     for (const call of calls) this.#run(call);
     for (const call of idempotent) {
       // Taken out before it runs, so that it can be submitted again from inside (S27).
-      const pending = this.#idempotent.get(call.fn) as Call[];
-      if (pending.length === 1) this.#idempotent.delete(call.fn);
-      else pending.splice(pending.indexOf(call), 1);
+      this.#takeIdempotent(call);
       this.#run(call);
     }
   }

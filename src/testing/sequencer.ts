@@ -30,7 +30,9 @@ export class Sequencer {
    */
   at(position: number): Operation<Disposable> {
     if (typeof position !== "number") {
-      throw new TypeError(`sequencer.at(position): position must be a number, not ${String(position)} (${typeof position})`);
+      throw new TypeError(
+        `sequencer.at(position): position must be a number, not ${String(position)} (${typeof position})`,
+      );
     }
     if (!Number.isSafeInteger(position) || position < 0) {
       throw new RangeError(`sequencer.at(position): position must be a whole number, 0 or more, not ${position}`);
@@ -75,6 +77,8 @@ export class Sequencer {
 
   #checkSound(position: number): void {
     if (!this.#broken) return;
-    throw new UsageError(`sequencer.at(${position}): the sequence is broken: a task was cancelled while it waited for its turn`);
+    throw new UsageError(
+      `sequencer.at(${position}): the sequence is broken: a task was cancelled while it waited for its turn`,
+    );
   }
 }

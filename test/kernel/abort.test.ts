@@ -34,16 +34,22 @@ describe("an abort function that", () => {
   ];
   const mistake = new Error("a mistake in the abort function");
   const FAULTS: [string, (task: () => Task) => unknown][] = [
-    ["throws", () => {
-      throw mistake;
-    }],
+    [
+      "throws",
+      () => {
+        throw mistake;
+      },
+    ],
     ["returns nothing", () => undefined],
     ["returns nonsense", () => "succeeded"],
     ["returns an object that looks right", () => ({ ...Abort.SUCCEEDED })],
-    ["reschedules its task and returns SUCCEEDED", (task) => {
-      reschedule(task());
-      return Abort.SUCCEEDED;
-    }],
+    [
+      "reschedules its task and returns SUCCEEDED",
+      (task) => {
+        reschedule(task());
+        return Abort.SUCCEEDED;
+      },
+    ],
   ];
   for (const [fault, abortFn] of FAULTS) {
     for (const [occasion, cancel] of OCCASIONS) {

@@ -161,10 +161,12 @@ test("a task keeps its values through native awaits and Bun's timers, beside oth
 test("code outside the run is not touched by the run's values", async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   storage.run("timer", () => setTimeout(() => resolve(storage.getStore()), 1));
-  await run(() => openNursery(function* (nursery) {
-    nursery.startSoon(sleepForever);
-    yield* sleep(5);
-    nursery.cancelScope.cancel();
-  }));
+  await run(() =>
+    openNursery(function* (nursery) {
+      nursery.startSoon(sleepForever);
+      yield* sleep(5);
+      nursery.cancelScope.cancel();
+    }),
+  );
   expect(await promise).toBe("timer");
 });

@@ -47,9 +47,11 @@ describe("catching", () => {
     virtual(function* () {
       const scope = new CancelScope();
       scope.cancel();
-      expect(yield* scope.run(function* () {
-        return 7;
-      })).toBe(7);
+      expect(
+        yield* scope.run(function* () {
+          return 7;
+        }),
+      ).toBe(7);
       expect([scope.cancelCalled, scope.cancelledCaught]).toEqual([true, false]);
     });
   });
@@ -254,11 +256,14 @@ describe("the Cancelled", () => {
 
   test.each([
     ["deadline", () => new CancelScope({ timeout: 1 })],
-    ["explicit", () => {
-      const scope = new CancelScope();
-      scope.cancel();
-      return scope;
-    }],
+    [
+      "explicit",
+      () => {
+        const scope = new CancelScope();
+        scope.cancel();
+        return scope;
+      },
+    ],
   ])("its source is %s", (source, make) => {
     virtual(function* () {
       const scope = make();

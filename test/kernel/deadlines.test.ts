@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { DeadlineEntry, Deadlines } from "../../src/kernel/deadlines.ts";
 
 test("takes out what is due: by time, and of one time in the order of adding", () => {
@@ -16,7 +16,7 @@ test("takes out what is due: by time, and of one time in the order of adding", (
   }
   expect([deadlines.size, deadlines.next]).toEqual([6, -Infinity]);
   const taken: string[] = [];
-  for (let entry; (entry = deadlines.takeDue(20)) !== null; ) taken.push(entry.owner);
+  for (let entry; (entry = deadlines.takeDue(20)) !== null;) taken.push(entry.owner);
   expect(taken).toEqual(["first", "a", "b", "c", "d"]);
   expect([deadlines.size, deadlines.next]).toEqual([1, 30]);
 });
@@ -32,7 +32,11 @@ test("an entry that is not in it is removed without effect", () => {
   expect(deadlines.takeDue(Infinity)).toBeNull();
 });
 
-type Step = { readonly add: number } | { readonly remove: number } | { readonly move: number; readonly to: number } | { readonly take: number };
+type Step =
+  | { readonly add: number }
+  | { readonly remove: number }
+  | { readonly move: number; readonly to: number }
+  | { readonly take: number };
 
 test("behaves as a sorted list would, whatever is added, moved, removed and taken", () => {
   const time = fc.integer({ min: 0, max: 20 });
@@ -70,7 +74,7 @@ test("behaves as a sorted list would, whatever is added, moved, removed and take
           const due = list.filter(({ entry }) => entry.time <= step.take).map(({ entry }) => entry);
           list = list.filter(({ entry }) => entry.time > step.take);
           const taken: DeadlineEntry<number>[] = [];
-          for (let entry; (entry = deadlines.takeDue(step.take)) !== null; ) taken.push(entry);
+          for (let entry; (entry = deadlines.takeDue(step.take)) !== null;) taken.push(entry);
           expect(taken.map(({ owner }) => owner)).toEqual(due.map(({ owner }) => owner));
         }
         expect(deadlines.size).toBe(list.length);

@@ -124,10 +124,9 @@ describe("it is no deadlock", () => {
   });
 
   test("while a promise may settle in Bun's loop", async () => {
-    const value = await run(
-      () => fromPromise(new Promise<string>((resolve) => setTimeout(resolve, 5, "settled"))),
-      { deadlockDetection: true },
-    );
+    const value = await run(() => fromPromise(new Promise<string>((resolve) => setTimeout(resolve, 5, "settled"))), {
+      deadlockDetection: true,
+    });
     expect(value).toBe("settled");
     await run(
       async function* () {

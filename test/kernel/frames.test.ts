@@ -95,7 +95,7 @@ test("the kinds may be mixed at any depth", () => {
     };
     const asynchronous: (depth: number) => AsyncGenerator<any, number, any> = async function* (depth) {
       yield* yieldBriefly();
-      await null;
+      await Promise.resolve();
       return depth === 0 ? 0 : 1 + (yield* depth % 3 === 0 ? call(asynchronous, depth - 1) : call(plain, depth - 1));
     };
     expect(yield* call(plain, 20)).toBe(20);
@@ -118,7 +118,7 @@ test("cancellation unwinds frames of both kinds from the inside out", () => {
         try {
           yield* inner();
         } finally {
-          await null;
+          await Promise.resolve();
           yield* new CancelScope({ shield: true }).run(() => sleep(1));
           trail.push(name);
         }

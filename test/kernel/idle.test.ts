@@ -114,7 +114,6 @@ describe("waitAllTasksBlocked", () => {
     await run(function* () {
       const { promise, resolve } = Promise.withResolvers<void>();
       yield* openNursery(function* (nursery) {
-        // oxlint-disable-next-line require-yield
         nursery.startSoon(async function* () {
           await promise;
         });

@@ -59,7 +59,10 @@ test("the hooks are called in order over a task's life", () => {
 
 test("a run begins with beforeRun and ends with afterRun, and sees every task once", () => {
   const { log, instrument } = recorder();
-  virtual(named("main", () => sleep(5)), { instruments: [instrument] });
+  virtual(
+    named("main", () => sleep(5)),
+    { instruments: [instrument] },
+  );
   expect(log[0]).toBe("beforeRun");
   expect(log.at(-1)).toBe("afterRun");
   for (const hook of ["taskSpawned", "taskExited"]) {
@@ -74,9 +77,7 @@ test("a run begins with beforeRun and ends with afterRun, and sees every task on
 test("I/O waits come in pairs, with how long they may last", () => {
   const waits: [string, number][] = [];
   runSync(() => sleep(5), {
-    instruments: [
-      { beforeIoWait: (ms) => waits.push(["before", ms]), afterIoWait: (ms) => waits.push(["after", ms]) },
-    ],
+    instruments: [{ beforeIoWait: (ms) => waits.push(["before", ms]), afterIoWait: (ms) => waits.push(["after", ms]) }],
   });
   expect(waits.length).toBeGreaterThan(0);
   expect(waits.length % 2).toBe(0);

@@ -67,7 +67,7 @@ test("a native await is no cancel point: cancellation arrives at the next operat
 
 test("awaits that settle at once end within the step, in runSync too", () => {
   runSync(async function* () {
-    for (let i = 0; i < 100; i++) await null;
+    for (let i = 0; i < 100; i++) await Promise.resolve();
     await Promise.all([Promise.resolve(1), (async () => 2)()]);
     yield* yieldBriefly();
     await Promise.resolve();
@@ -108,7 +108,7 @@ describe("after a native await", () => {
               const task = currentTask();
               await soon(Math.random() * 3);
               const helper = async (): Promise<Task> => {
-                await null;
+                await Promise.resolve();
                 return currentTask();
               };
               expect(currentTask()).toBe(task);
@@ -152,10 +152,12 @@ describe("after a native await", () => {
           await soon();
           yield* lot.park();
           await soon();
-          expect(yield* call(async function* () {
-            await soon();
-            return 5;
-          })).toBe(5);
+          expect(
+            yield* call(async function* () {
+              await soon();
+              return 5;
+            }),
+          ).toBe(5);
         });
         while (lot.size === 0) yield* sleep(1);
         lot.unpark();
@@ -303,7 +305,7 @@ test("a task function that ends in a native await ends its task then", async () 
         trail.push("child");
       });
       nursery.startSoon(async function* () {
-        await null;
+        await Promise.resolve();
         trail.push("microtask");
       });
     });
@@ -353,9 +355,11 @@ describe("in runSync, where Bun's loop does not turn", () => {
     expect(error.message).toContain("hung");
     expect(error.message).toContain("run()");
     expect(trail).toEqual(["unwound"]);
-    expect(runSync(function* () {
-      return "the next run";
-    })).toBe("the next run");
+    expect(
+      runSync(function* () {
+        return "the next run";
+      }),
+    ).toBe("the next run");
   });
 
   test("fromPromise of a promise that can never settle throws in its task", () => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import {
   CancelScope,
-  Cancelled,
+  type Cancelled,
   ExceptionGroup,
   KeyboardInterrupt,
-  Nursery,
+  type Nursery,
   UsageError,
   currentTime,
   isCancelled,

@@ -11,7 +11,12 @@ import {
 import { errorOf, passes, thrownBy, virtual } from "./programs.ts";
 
 /** Parks tasks named for their numbers, and gives the scopes around them. */
-function* park(nursery: Nursery, lot: ParkingLot, count: number, log: unknown[] = []): Generator<any, CancelScope[], any> {
+function* park(
+  nursery: Nursery,
+  lot: ParkingLot,
+  count: number,
+  log: unknown[] = [],
+): Generator<any, CancelScope[], any> {
   const scopes: CancelScope[] = [];
   for (let i = 0; i < count; i++) {
     const scope = new CancelScope();

@@ -18,8 +18,7 @@ import { assertCheckpoints } from "../../src/testing.ts";
 import { errorOf, passes, thrownBy, virtual } from "./programs.ts";
 
 const soon = <T>(value: T, ms = 1): Promise<T> => new Promise((resolve) => setTimeout(resolve, ms, value));
-const failSoon = (error: unknown, ms = 1): Promise<never> =>
-  new Promise((_, reject) => setTimeout(reject, ms, error));
+const failSoon = (error: unknown, ms = 1): Promise<never> => new Promise((_, reject) => setTimeout(reject, ms, error));
 
 /** Runs `body`, and collects what nobody handled meanwhile, and for two turns of the loop afterwards. */
 async function unhandledIn(body: () => Promise<unknown>): Promise<unknown[]> {

@@ -4,12 +4,12 @@
  * cancelled, and the same seed gives the same run.
  */
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import {
   CancelScope,
   Cancelled,
   ExceptionGroup,
-  Nursery,
+  type Nursery,
   UsageError,
   call,
   currentEffectiveDeadline,
@@ -130,9 +130,7 @@ class Execution {
         this.scopes.push(all);
         let error: unknown;
         try {
-          yield* all.run(() =>
-            openNursery((nursery) => this.#run({ kind: "plain", steps: program }, nursery)),
-          );
+          yield* all.run(() => openNursery((nursery) => this.#run({ kind: "plain", steps: program }, nursery)));
         } catch (thrown) {
           error = thrown;
         }
@@ -164,9 +162,9 @@ class Execution {
   }
 
   async *#async(steps: Steps, nursery: Nursery): AsyncGenerator<any, void, any> {
-    await null;
+    await Promise.resolve();
     yield* this.#steps(steps, nursery);
-    await null;
+    await Promise.resolve();
   }
 
   /** The body of a task, which is counted. */
@@ -296,14 +294,18 @@ class Execution {
 
 test("every task ends, no wake-up is lost, every Cancelled is caught, and a seed reproduces the run", () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 6 }), fc.option(fc.integer(), { nil: undefined }), (program, seed) => {
-      const traces = [0, 1].map(() => {
-        const execution = new Execution();
-        virtual(() => execution.main(program), seed === undefined ? {} : { seed });
-        return execution.trace;
-      });
-      expect(traces[1]).toEqual(traces[0]!);
-    }),
+    fc.property(
+      fc.array(step, { minLength: 1, maxLength: 6 }),
+      fc.option(fc.integer(), { nil: undefined }),
+      (program, seed) => {
+        const traces = [0, 1].map(() => {
+          const execution = new Execution();
+          virtual(() => execution.main(program), seed === undefined ? {} : { seed });
+          return execution.trace;
+        });
+        expect(traces[1]).toEqual(traces[0]!);
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -8,7 +8,7 @@ import type { Clock } from "../../src/kernel/clock.ts";
 import type { Host } from "../../src/kernel/host.ts";
 import type { Instrument } from "../../src/kernel/instrument.ts";
 import type { IoManager, IoStatistics } from "../../src/kernel/io-manager.ts";
-import type { Coroutine } from "../../src/kernel/operation.ts";
+import type { Coroutine, Operation } from "../../src/kernel/operation.ts";
 import { Runner } from "../../src/kernel/runner.ts";
 import { Abort, Suspension, wake, wakeWithError, type AbortResult } from "../../src/kernel/suspension.ts";
 import type { Task } from "../../src/kernel/task.ts";
@@ -50,7 +50,7 @@ export class SimulatedIo implements IoManager, Clock {
   }
 
   /** Waits for what `name` gives next. */
-  receive(name: string): SimulatedWait {
+  receive(name: string): Operation<number> {
     return new SimulatedWait(this, name);
   }
 

@@ -143,7 +143,7 @@ describe("arguments", () => {
     ["sleep(-1)", () => sleep(-1), RangeError],
     ["sleep(NaN)", () => sleep(Number.NaN), RangeError],
     ["sleep of a text", () => sleep("1" as never), TypeError],
-    ["sleep of nothing", () => (sleep as () => void)(), TypeError],
+    ["sleep of nothing", () => (sleep as unknown as () => void)(), TypeError],
     ["sleepUntil(NaN)", () => sleepUntil(Number.NaN), RangeError],
     ["sleepUntil of a Date", () => sleepUntil(new Date() as never), TypeError],
   ])("%s is refused at once", (_, fn, kind) => {

@@ -1,6 +1,16 @@
 /** The stack of an error shows the chain of the user's functions, across frames. */
 import { describe, expect, test } from "bun:test";
-import { CancelScope, call, failAfter, moveOnAfter, openNursery, run, runSync, sleep, sleepForever } from "../../src/index.ts";
+import {
+  CancelScope,
+  call,
+  failAfter,
+  moveOnAfter,
+  openNursery,
+  run,
+  runSync,
+  sleep,
+  sleepForever,
+} from "../../src/index.ts";
 import { errorOf, thrownBy } from "./programs.ts";
 
 function* failingLeaf(): Generator<any, void, any> {
@@ -37,9 +47,11 @@ describe("names the functions from the throw outwards", () => {
   });
 
   test("through call", () => {
-    const error = thrownBy(() => runSync(function* outermostMain() {
-      yield* call(callingMiddle);
-    }));
+    const error = thrownBy(() =>
+      runSync(function* outermostMain() {
+        yield* call(callingMiddle);
+      }),
+    );
     expectChain(error.stack, ["failingLeaf", "callingMiddle", "outermostMain"]);
   });
 
@@ -51,9 +63,11 @@ describe("names the functions from the throw outwards", () => {
         });
       });
     }
-    const error = thrownBy(() => runSync(function* outermostMain() {
-      yield* throughScopes();
-    }));
+    const error = thrownBy(() =>
+      runSync(function* outermostMain() {
+        yield* throughScopes();
+      }),
+    );
     expectChain(error.stack, [
       "failingLeaf",
       "callingMiddle",
@@ -65,11 +79,13 @@ describe("names the functions from the throw outwards", () => {
   });
 
   test("through a nursery's body", () => {
-    const error = thrownBy(() => runSync(function* outermostMain() {
-      yield* openNursery(function* nurseryBody() {
-        yield* callingMiddle();
-      });
-    }));
+    const error = thrownBy(() =>
+      runSync(function* outermostMain() {
+        yield* openNursery(function* nurseryBody() {
+          yield* callingMiddle();
+        });
+      }),
+    );
     expectChain(error.errors[0].stack, ["failingLeaf", "callingMiddle", "nurseryBody", "outermostMain"]);
   });
 
@@ -82,9 +98,11 @@ describe("names the functions from the throw outwards", () => {
 });
 
 test("a stack holds no line of the scheduler's", () => {
-  const error = thrownBy(() => runSync(function* () {
-    yield* call(() => new CancelScope().run(callingMiddle));
-  }));
+  const error = thrownBy(() =>
+    runSync(function* () {
+      yield* call(() => new CancelScope().run(callingMiddle));
+    }),
+  );
   expect(error.stack.split("\n").filter((line: string) => line.includes("/src/kernel/"))).toEqual([]);
 });
 

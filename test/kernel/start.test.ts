@@ -3,7 +3,7 @@ import {
   CancelScope,
   Cancelled,
   ExceptionGroup,
-  Nursery,
+  type Nursery,
   TASK_STATUS_IGNORED,
   UsageError,
   currentEffectiveDeadline,

@@ -136,7 +136,13 @@ test("currentClock is the clock that the run was given", () => {
 });
 
 test("outside a run each of them is a UsageError", () => {
-  for (const fn of [currentStatistics, currentRootTask, currentClock, currentTask, currentCallSoonThreadAndSignalSafe]) {
+  for (const fn of [
+    currentStatistics,
+    currentRootTask,
+    currentClock,
+    currentTask,
+    currentCallSoonThreadAndSignalSafe,
+  ]) {
     expect(thrownBy(fn)).toBeInstanceOf(UsageError);
   }
 });

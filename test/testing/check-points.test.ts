@@ -1,6 +1,17 @@
 import { AssertionError } from "node:assert";
 import { describe, expect, test } from "bun:test";
-import { CancelScope, Cancelled, call, fromPromise, moveOnAfter, openNursery, run, sleep, type Coroutine, type TaskStatus } from "../../src/index.ts";
+import {
+  CancelScope,
+  Cancelled,
+  call,
+  fromPromise,
+  moveOnAfter,
+  openNursery,
+  run,
+  sleep,
+  type Coroutine,
+  type TaskStatus,
+} from "../../src/index.ts";
 import { ParkingLot, yieldBriefly, yieldBrieflyNoCancel, yieldIfCancelled } from "../../src/hazmat.ts";
 import { assertCheckpoints, assertNoCheckpoints, waitAllTasksBlocked } from "../../src/testing.ts";
 import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
@@ -11,34 +22,53 @@ const FULL: [string, () => Coroutine<unknown>][] = [
   ["sleep(0)", () => sleep(0)],
   ["waitAllTasksBlocked", () => waitAllTasksBlocked()],
   ["fromPromise of a settled promise", () => fromPromise(Promise.resolve())],
-  ["nursery.start", () => openNursery((nursery) => nursery.start(function* (status: TaskStatus) {
-    status.started();
-  }))],
-  ["the pair yieldIfCancelled and yieldBrieflyNoCancel", function* () {
-    yield* yieldIfCancelled();
-    yield* yieldBrieflyNoCancel();
-  }],
-  ["the pair the other way round", function* () {
-    yield* yieldBrieflyNoCancel();
-    yield* yieldIfCancelled();
-  }],
+  [
+    "nursery.start",
+    () =>
+      openNursery((nursery) =>
+        nursery.start(function* (status: TaskStatus) {
+          status.started();
+        }),
+      ),
+  ],
+  [
+    "the pair yieldIfCancelled and yieldBrieflyNoCancel",
+    function* () {
+      yield* yieldIfCancelled();
+      yield* yieldBrieflyNoCancel();
+    },
+  ],
+  [
+    "the pair the other way round",
+    function* () {
+      yield* yieldBrieflyNoCancel();
+      yield* yieldIfCancelled();
+    },
+  ],
   ["a checkpoint in a scope, in a frame", () => call(() => moveOnAfter(100, yieldBriefly))],
 ];
 const HALF: [string, () => Coroutine<unknown>][] = [
   ["yieldIfCancelled alone", yieldIfCancelled],
   ["yieldBrieflyNoCancel alone", yieldBrieflyNoCancel],
   ["an empty nursery", () => openNursery(function* () {})],
-  ["a nursery with a child", () => openNursery(function* (nursery) {
-    nursery.startSoon(yieldBriefly);
-  })],
+  [
+    "a nursery with a child",
+    () =>
+      openNursery(function* (nursery) {
+        nursery.startSoon(yieldBriefly);
+      }),
+  ],
 ];
 const NONE: [string, () => Coroutine<unknown>][] = [
   ["nothing", function* () {}],
   ["a scope and a call with nothing in them", () => new CancelScope().run(() => call(function* () {}))],
-  ["calls that are no operations", function* () {
-    new ParkingLot().unparkAll();
-    new CancelScope().cancel();
-  }],
+  [
+    "calls that are no operations",
+    function* () {
+      new ParkingLot().unparkAll();
+      new CancelScope().cancel();
+    },
+  ],
 ];
 
 describe("assertCheckpoints", () => {

@@ -16,9 +16,11 @@ test(
 
 test(
   "plain generators, and operations, will do",
-  inRun(() => new CancelScope({ timeout: 1 }).run(function* () {
-    yield* sleep(1000);
-  })),
+  inRun(() =>
+    new CancelScope({ timeout: 1 }).run(function* () {
+      yield* sleep(1000);
+    }),
+  ),
 );
 
 test(
@@ -55,9 +57,11 @@ test("the test fails with what the body throws", async () => {
 });
 
 test("what the body returns is not the test's affair", async () => {
-  expect(await inRun(function* () {
-    return 5;
-  })()).toBeUndefined();
+  expect(
+    await inRun(function* () {
+      return 5;
+    })(),
+  ).toBeUndefined();
 });
 
 test("a function without the star fails the test, and no function is refused at once", async () => {

@@ -9,7 +9,8 @@ test("begins at 0, and stands still", () => {
   expect([clock.currentTime(), clock.rate, clock.autojumpThreshold]).toEqual([0, 0, Infinity]);
   runSync(
     function* () {
-      for (let before = performance.now(); performance.now() < before + 2; ) yield* passes(1);
+      const before = performance.now();
+      while (performance.now() < before + 2) yield* passes(1);
       expect(currentTime()).toBe(0);
     },
     { clock },
