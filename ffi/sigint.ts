@@ -13,8 +13,22 @@ import { compileC } from "./compile-c.ts";
 export interface SigintWatch {
   /** A SIGINT came and {@link SigintWatch.delivered} was not called since. Costs no foreign call. Readable after `uninstall`. */
   readonly pending: boolean;
+  /** A SIGINT came of which the handler does not know: makes it pending. */
+  note(): void;
   /** The pending SIGINT was dealt with: the next one is a first one again. */
   delivered(): void;
+  /**
+   * Called from within a script that `node:vm` runs with `breakOnSigint`: the handler takes the place of the script's
+   * own, which would forget a SIGINT that comes while no code is left to stop. It calls it between
+   * {@link SigintWatch.beginStep} and {@link SigintWatch.endStep}. Left by {@link SigintWatch.reinstall}.
+   */
+  enterScript(): void;
+  /** From here on a SIGINT stops the code of the innermost script with `breakOnSigint`. Costs no foreign call. */
+  beginStep(): void;
+  /** Ends that. When a SIGINT has come and the script is to be stopped for it, then it is stopped in here. */
+  endStep(): void;
+  /** Ends that, after the script was stopped. */
+  stepStopped(): void;
   /** Puts the handler back after something else took its place, as `breakOnSigint` of `vm.Script` does for good. */
   reinstall(): void;
   /** Restores what was there before, unless somebody else took SIGINT over in the meantime. May be repeated. */
@@ -35,9 +49,17 @@ export function installSigint(wakeFd: number, listener?: () => void): SigintWatc
   if (!Bun.isMainThread || process.listenerCount("SIGINT") > 0) return null;
   const handler = compileOnce();
   if (handler === null || handler.is_default() === 0) return null;
-  if (listener !== undefined) process.on("SIGINT", listener);
+  let watch: Watch | null = null;
+  let heard = 0;
+  const underneath = listener === undefined ? undefined : (): void => {
+    heard++;
+    if (watch !== null && watch.seen < heard) watch.note();
+    listener();
+  };
+  if (underneath !== undefined) process.on("SIGINT", underneath);
   handler.install(wakeFd, listener === undefined ? 0 : 1);
-  return new Watch(handler, listener);
+  watch = new Watch(handler, underneath);
+  return watch;
 }
 
 class Watch implements SigintWatch {
@@ -51,11 +73,39 @@ class Watch implements SigintWatch {
 
   get pending(): boolean {
     // An atomic load, since a plain one may be hoisted out of a loop that waits for the flag.
-    return Atomics.load(this.#handler.flag, 0) !== 0;
+    return Atomics.load(this.#handler.words, PENDING) !== 0;
+  }
+
+  /** How many SIGINTs the handler has passed on to Bun's. */
+  get seen(): number {
+    return Atomics.load(this.#handler.words, SEEN);
+  }
+
+  note(): void {
+    Atomics.store(this.#handler.words, PENDING, 1);
   }
 
   delivered(): void {
-    Atomics.store(this.#handler.flag, 0, 0);
+    Atomics.store(this.#handler.words, PENDING, 0);
+  }
+
+  enterScript(): void {
+    this.#handler.enter_script();
+  }
+
+  beginStep(): void {
+    Atomics.store(this.#handler.words, IN_STEP, 1);
+  }
+
+  endStep(): void {
+    Atomics.store(this.#handler.words, IN_STEP, 0);
+    // The engine stops code some microseconds after the signal, from another thread.
+    while (Atomics.load(this.#handler.words, STOPPING) !== 0);
+  }
+
+  stepStopped(): void {
+    Atomics.store(this.#handler.words, IN_STEP, 0);
+    Atomics.store(this.#handler.words, STOPPING, 0);
   }
 
   reinstall(): void {
@@ -72,10 +122,17 @@ class Watch implements SigintWatch {
   }
 }
 
+/** Indices into the words that the handler shares. */
+const PENDING = 0;
+const IN_STEP = 1;
+const STOPPING = 2;
+const SEEN = 3;
+
 interface Handler {
-  readonly flag: Int32Array;
+  readonly words: Int32Array;
   is_default(): number;
   install(wakeFd: number, chain: number): void;
+  enter_script(): void;
   reinstall(): void;
   uninstall(): void;
   restore_default(): void;
@@ -98,15 +155,16 @@ function compileOnce(): Handler | null {
 }
 
 function compile(): Handler {
-  const { flag, ...functions } = compileC(SOURCE, {
-    flag: { args: [], returns: "ptr" },
+  const { shared, ...functions } = compileC(SOURCE, {
+    shared: { args: [], returns: "ptr" },
     is_default: { args: [], returns: "i32" },
     install: { args: ["i32", "i32"], returns: "void" },
+    enter_script: { args: [], returns: "void" },
     reinstall: { args: [], returns: "void" },
     uninstall: { args: [], returns: "void" },
     restore_default: { args: [], returns: "void" },
   });
-  return { ...functions, flag: new Int32Array(toArrayBuffer(flag() as Pointer, 0, 4)) };
+  return { ...functions, words: new Int32Array(toArrayBuffer(shared() as Pointer, 0, 16)) };
 }
 
 /**
@@ -120,12 +178,13 @@ function compile(): Handler {
  * One key press may come twice: the terminal signals the whole foreground group, and a parent such as `bun run` passes
  * its own on to the script (0.2 ms later). Taken for a second Ctrl-C it would end every busy program started so.
  *
- * Two signals on two threads at the same instant may both see `pending` unset and count as one, as the kernel itself
+ * Two signals on two threads at the same instant may both see PENDING unset and count as one, as the kernel itself
  * counts a signal that comes while it is already pending.
  */
 const SOURCE = `
 enum { SIGINT = 2, SIG_UNBLOCK = 1, SA_SIGINFO = 4, SA_ONSTACK = 0x08000000, CLOCK_MONOTONIC = 1 };
 enum { SI_USER = 0, SI_KERNEL = 128 };
+enum { PENDING, IN_STEP, STOPPING, SEEN };
 enum { ELSEWHERE, TERMINAL, PARENT };
 typedef struct { unsigned long word[16]; } signal_set;
 struct action { void *handler; signal_set mask; unsigned flags; void (*restorer)(void); };
@@ -146,8 +205,10 @@ int *__errno_location(void);
 static struct action default_action;
 static struct action previous;
 static struct action ours;
+static struct action script;
 static int chained;
-static int pending;
+static int in_script;
+static volatile int words[4];
 static int wake_fd = -1;
 static int first_origin;
 static long first_milliseconds;
@@ -174,27 +235,37 @@ static int is_echo(const struct info *info) {
   return 0;
 }
 
+static void pass_on(const struct action *to, int number, const struct info *info, void *context) {
+  if (!to->handler) return;
+  if (to->flags & SA_SIGINFO)
+    ((void (*)(int, const struct info *, void *))to->handler)(number, info, context);
+  else
+    ((void (*)(int))to->handler)(number);
+}
+
 static void on_sigint(int number, const struct info *info, void *context) {
   int *error = __errno_location();
   int saved = *error;
   if (!is_echo(info)) {
-    if (pending) end_process();
-    pending = 1;
+    if (words[PENDING]) end_process();
+    words[PENDING] = 1;
+    words[SEEN]++;
+    words[STOPPING] = in_script && words[IN_STEP];
     if (wake_fd >= 0) {
       unsigned long one = 1;
       write(wake_fd, &one, sizeof one);
     }
-    if (chained && previous.handler) {
-      if (previous.flags & SA_SIGINFO)
-        ((void (*)(int, const struct info *, void *))previous.handler)(number, info, context);
-      else
-        ((void (*)(int))previous.handler)(number);
+    /* The step may have ended meanwhile, on another thread: then it waits for this word. */
+    if (words[STOPPING]) {
+      if (words[IN_STEP]) pass_on(&script, number, info, context);
+      else words[STOPPING] = 0;
     }
+    if (chained) pass_on(&previous, number, info, context);
   }
   *error = saved;
 }
 
-int *flag(void) { return &pending; }
+volatile int *shared(void) { return words; }
 
 /* Remembers the default action when it finds it in place. */
 int is_default(void) {
@@ -207,7 +278,8 @@ int is_default(void) {
 
 void install(int fd, int chain) {
   sigaction(SIGINT, 0, &previous);
-  pending = 0;
+  words[PENDING] = words[IN_STEP] = words[STOPPING] = words[SEEN] = 0;
+  in_script = 0;
   first_origin = ELSEWHERE;
   wake_fd = fd;
   chained = chain;
@@ -218,7 +290,16 @@ void install(int fd, int chain) {
   sigaction(SIGINT, &ours, 0);
 }
 
-void reinstall(void) { sigaction(SIGINT, &ours, 0); }
+void enter_script(void) {
+  sigaction(SIGINT, 0, &script);
+  in_script = script.handler != (void *)on_sigint;
+  sigaction(SIGINT, &ours, 0);
+}
+
+void reinstall(void) {
+  in_script = 0;
+  sigaction(SIGINT, &ours, 0);
+}
 
 void uninstall(void) {
   struct action now;

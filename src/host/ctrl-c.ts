@@ -1,17 +1,18 @@
 import { type SigintWatch, installSigint } from "../../ffi/sigint.ts";
 import type { Runner } from "../kernel/runner.ts";
+import type { InterruptibleSteps } from "./interruptible-steps.ts";
 import type { Beginning } from "./options.ts";
 
 /**
  * Ctrl-C for one run on the main thread, while nobody else handles SIGINT: the first becomes KeyboardInterrupt at main's
- * next checkpoint; a second one while the first is undelivered ends the process, from the signal handler itself. Where
- * the handler cannot be had, a plain listener (on Bun's loop) delivers the first.
+ * next checkpoint; a second one while the first is undelivered ends the process, from the signal handler itself. When
+ * the program begins to listen to SIGINT itself, it is its own affair from then on. Where the handler cannot be had, a
+ * plain listener (on Bun's loop) delivers the first.
  */
 export class CtrlC {
   readonly #runner: Runner;
   readonly #watch: SigintWatch | null;
-  /** How many of SIGINT's listeners are the run's own. */
-  #listeners: number;
+  readonly #interruptibleSteps: InterruptibleSteps | null;
   #plainListener: (() => void) | null = null;
 
   /**
@@ -20,13 +21,14 @@ export class CtrlC {
    */
   constructor({ runner, interruptibleSteps }: Beginning, wakeFd: number, wake: (() => void) | undefined) {
     this.#runner = runner;
+    this.#interruptibleSteps = interruptibleSteps;
     const free = Bun.isMainThread && process.listenerCount("SIGINT") === 0;
     this.#watch = free ? installSigint(wakeFd, wake) : null;
     const watch = this.#watch;
-    this.#listeners = watch !== null && wake !== undefined ? 1 : 0;
     if (watch !== null) {
       runner.onInterruptDelivered = () => watch.delivered();
-      if (interruptibleSteps !== null) interruptibleSteps.restoreHandler = () => watch.reinstall();
+      if (interruptibleSteps !== null) interruptibleSteps.watch = watch;
+      process.on("newListener", this.#giveUp);
     } else if (free && wake !== undefined && process.platform !== "linux") {
       this.#plainListener = () => {
         runner.interrupt();
@@ -39,16 +41,28 @@ export class CtrlC {
   /** Looks whether Ctrl-C was pressed. Cheap: a flag in memory. */
   check(): void {
     const watch = this.#watch;
-    if (watch === null || !watch.pending || this.#runner.keyboardInterruptPending) return;
-    // The program has begun to handle SIGINT itself: then it is its own affair.
-    if (process.listenerCount("SIGINT") > this.#listeners) watch.delivered();
-    else this.#runner.interrupt();
+    if (watch !== null && watch.pending && !this.#runner.keyboardInterruptPending) this.#runner.interrupt();
+  }
+
+  /** Calls `body`, in the unrestricted mode so that the steps in it can be stopped. @throws What `body` throws. */
+  turn(body: () => void): void {
+    if (this.#interruptibleSteps === null) body();
+    else this.#interruptibleSteps.turn(body);
+  }
+
+  readonly #giveUp = (event: string | symbol): void => {
+    if (event === "SIGINT") this.#leave();
+  };
+
+  #leave(): void {
+    process.off("newListener", this.#giveUp);
+    if (this.#interruptibleSteps !== null) this.#interruptibleSteps.watch = null;
+    this.#watch?.uninstall();
+    this.check(); // one that came until now is the run's; the flag can still be read
   }
 
   close(): void {
-    this.#watch?.uninstall();
-    this.#listeners = 0;
-    this.check(); // one that came until now is the run's; the flag can still be read
+    this.#leave();
     this.#runner.onInterruptDelivered = null;
     if (this.#plainListener !== null) process.off("SIGINT", this.#plainListener);
   }

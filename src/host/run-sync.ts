@@ -1,10 +1,11 @@
 import { drainMicrotasks } from "bun:jsc";
-import { DeadlockError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Host } from "../kernel/host.ts";
 import type { Coroutine } from "../kernel/operation.ts";
 import type { Runner } from "../kernel/runner.ts";
 import { CtrlC } from "./ctrl-c.ts";
 import { type Beginning, type RunOptions, begin } from "./options.ts";
+import { outOfTheLoop, stillStuck } from "./no-way-on.ts";
 import { openThreadCalls, wakeFdOf } from "./thread-calls.ts";
 import { warn } from "./warn.ts";
 
@@ -19,13 +20,13 @@ import { warn } from "./warn.ts";
  * @throws KeyboardInterrupt, TrioInternalError, DeadlockError, and the reason of `options.signal`.
  */
 export function runSync<T>(main: () => Coroutine<T>, options: RunOptions = {}): T {
-  const host = new SyncHost();
-  const beginning = begin("runSync", main, options, host, true);
+  const beginning = begin("runSync", main, options, new SyncHost(), true);
   const { runner, signal } = beginning;
-  host.runner = runner;
   const ctrlC = new CtrlC(beginning, wakeFdOf(runner), undefined);
   try {
-    loop(beginning, ctrlC);
+    ctrlC.turn(() => loop(beginning, ctrlC));
+  } catch (error) {
+    throw outOfTheLoop(error);
   } finally {
     ctrlC.close();
     runner.close();
@@ -40,7 +41,7 @@ function loop({ runner, deadlockDetection }: Beginning, ctrlC: CtrlC): void {
     if (ms > 0 || !runner.isBusy) {
       // What only microtasks hold up goes on first.
       drainMicrotasks();
-      if (runner.isBusy) ms = 0;
+      ms = runner.timeToWait();
       if (ms === Infinity && runner.isStuck) {
         if (runner.awaitsPromises) {
           complained = refusePromises(runner, complained);
@@ -80,19 +81,12 @@ function refusePromises(runner: Runner, complained: boolean): boolean {
   return true;
 }
 
-function stillStuck(runner: Runner): DeadlockError {
-  return new DeadlockError(
-    `after main was cancelled for a deadlock, tasks that cannot be cancelled still wait for each other:\n${runner.tree()}`,
-  );
-}
-
 class SyncHost implements Host {
-  runner: Runner | null = null;
   readonly drainMicrotasks: () => void = drainMicrotasks;
   /** It is never asleep where anything of this thread could call. */
   wake(): void {}
   warn = warn;
   openThreadCalls(): ReturnType<Host["openThreadCalls"]> {
-    return openThreadCalls(this.runner as Runner);
+    return openThreadCalls();
   }
 }

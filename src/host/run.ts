@@ -7,6 +7,7 @@ import type { Coroutine } from "../kernel/operation.ts";
 import type { Runner } from "../kernel/runner.ts";
 import { CtrlC } from "./ctrl-c.ts";
 import { type RunOptions, begin } from "./options.ts";
+import { outOfTheLoop, stillStuck } from "./no-way-on.ts";
 import { openThreadCalls } from "./thread-calls.ts";
 import { warn } from "./warn.ts";
 
@@ -75,7 +76,7 @@ class LoopHost implements Host {
   warn = warn;
 
   openThreadCalls(): ReturnType<Host["openThreadCalls"]> {
-    return openThreadCalls(this.#runner);
+    return openThreadCalls();
   }
 
   wake(): void {
@@ -99,20 +100,22 @@ class LoopHost implements Host {
     this.#timer = null;
     try {
       this.#ctrlC.check();
-      while (!runner.done) {
-        if (!this.#next()) return;
-      }
+      this.#ctrlC.turn(this.#passes);
     } catch (error) {
       this.#end(error);
       return;
     }
-    this.#end(null);
+    if (runner.done) this.#end(null);
   }
+
+  readonly #passes = (): void => {
+    while (!this.#runner.done && this.#next());
+  };
 
   /** One pass. @returns whether another may follow at once. */
   #next(): boolean {
     const runner = this.#runner;
-    const ms = runner.timeToWait();
+    let ms = runner.timeToWait();
     if (runner.isBusy) {
       this.#turned = false;
       if (!runner.mustLook()) {
@@ -134,6 +137,9 @@ class LoopHost implements Host {
         return true;
       }
     }
+    // Microtasks may have moved a deadline; and a Worker may have called, whose wake-up this poll has swallowed.
+    ms = runner.timeToWait();
+    if (runner.isBusy) return true;
     if (ms === 0) {
       // All is quiet, as far as can be seen from here; what Bun's loop has ready comes first.
       if (this.#turned) {
@@ -146,7 +152,8 @@ class LoopHost implements Host {
       return false;
     }
     if (ms === Infinity && this.#deadlockDetection && runner.isStuck && !runner.awaitsPromises) {
-      if (runner.deadlock()) return true;
+      if (!runner.deadlock()) throw stillStuck(runner);
+      return true;
     }
     this.#sleep(ms);
     return false;
@@ -179,6 +186,7 @@ class LoopHost implements Host {
   }
 
   #fail(error: unknown): void {
+    this.#watched = null;
     this.#runner.crash(new TrioInternalError("the thread that waits for descriptors failed", { cause: error }));
     this.wake();
   }
@@ -191,7 +199,7 @@ class LoopHost implements Host {
     const finish = (): void => {
       this.#runner.close();
       try {
-        if (failure !== null) throw new TrioInternalError("the scheduler failed", { cause: failure });
+        if (failure !== null) throw outOfTheLoop(failure);
         this.#resolve(this.#runner.outcome(this.#signal));
       } catch (error) {
         this.#reject(error);

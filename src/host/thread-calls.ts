@@ -1,6 +1,7 @@
 import { UnsupportedError } from "../errors.ts";
 import type { ThreadCall, ThreadCalls } from "../kernel/host.ts";
 import type { Runner } from "../kernel/runner.ts";
+import { thread } from "../kernel/thread.ts";
 import { WorkerCalls } from "./worker-calls.ts";
 
 /** What a backend needs, beyond the kernel's contract, for other threads to wake it. */
@@ -20,8 +21,13 @@ export function wakeFdOf(runner: Runner): number {
   return wakeable(runner)?.wakeFd ?? -1;
 }
 
-/** Lets Workers call into the run. @throws UnsupportedError when nothing but its own thread can wake it. */
-export function openThreadCalls(runner: Runner): ThreadCalls {
+/**
+ * Lets Workers call into this thread's run, which may have got no further than its instruments' `beforeRun`.
+ *
+ * @throws UnsupportedError when nothing but its own thread can wake it.
+ */
+export function openThreadCalls(): ThreadCalls {
+  const runner = thread.runner as Runner;
   const io = wakeable(runner);
   if (io === null) {
     throw new UnsupportedError(

@@ -47,11 +47,26 @@ export function takeBack(task: Task): void {
   if (!wasBlocked || suspension === null) return;
   let cause: unknown;
   try {
-    if (abortable && suspension.abort(task, () => { throw drivenByHand(suspension.operationName); }) === Abort.SUCCEEDED) return;
+    if (
+      abortable &&
+      suspension.abort(task, () => {
+        throw drivenByHand(suspension.operationName);
+      }) === Abort.SUCCEEDED
+    )
+      return;
   } catch (error) {
     cause = error;
   }
   task.runner.crash(
-    new TrioInternalError(`task ${task.name} went on out of ${suspension.operationName}, which cannot be taken back`, { cause }),
+    new TrioInternalError(`task ${task.name} went on out of ${suspension.operationName}, which cannot be taken back`, {
+      cause,
+    }),
+  );
+}
+
+/** What the run ends with when code of `task` ends within a scope, a nursery or a call() that it opened by hand. */
+export function leftOpen(task: Task): TrioInternalError {
+  return new TrioInternalError(
+    `task ${task.name} went on out of a scope, a nursery or a call() whose body had not ended: drive them with yield*`,
   );
 }

@@ -1,3 +1,4 @@
+import { Guarded } from "./ki-protection.ts";
 import type { Coroutine, Trap } from "./operation.ts";
 import type { Task } from "./task.ts";
 import type { Extent } from "./thread.ts";
@@ -20,13 +21,13 @@ export class Frame implements Extent {
   readonly parent: Frame | null;
   /** Present for asynchronous frames. */
   readonly reply: AsyncReply | null;
-  /** Protection from Ctrl-C when the frame was made: it is inherited. */
+  /** Protection from Ctrl-C: the coroutine's own if it has one, else as it was when the frame was made. */
   readonly kiProtected: boolean;
 
   constructor(task: Task, coroutine: Coroutine<unknown>, parent: Frame | null, kiProtected: boolean) {
     this.task = task;
     this.parent = parent;
-    this.kiProtected = kiProtected;
+    this.kiProtected = coroutine instanceof Guarded ? coroutine.kiProtected : kiProtected;
     // An operation of ours has both methods, and its synchronous one needs no promise.
     if (Symbol.iterator in coroutine) {
       const iterator = coroutine[Symbol.iterator]();
@@ -49,6 +50,8 @@ export class AsyncReply {
   pending = false;
   /** The answer is here and the scheduler has not looked at it. */
   ready = false;
+  /** The frame's code has run up to its first `await` or operation. Kept in the unrestricted mode only. */
+  begun = false;
   /** The scheduler is waiting for it in this very step. */
   inStep = false;
   /** The task was made runnable before its trap arrived. */
@@ -75,7 +78,18 @@ export class AsyncReply {
     };
   }
 
+  /**
+   * The frame's code was stopped where it stood: it fails with `error`. Where that was between two stretches of it, the
+   * code goes on, to get an error out of its next operation; that is nobody's any more.
+   */
+  abandon(error: unknown): void {
+    this.onError(error);
+    this.#abandoned = true;
+  }
+  #abandoned = false;
+
   #settle(): void {
+    if (this.#abandoned) return;
     this.pending = false;
     this.ready = true;
     if (!this.inStep) this.frame.task.runner.replySettled(this.frame.task, this);

@@ -74,24 +74,25 @@ interface Inner {
   return?(value?: unknown): any;
 }
 
-abstract class Guarded {
+/** @internal A coroutine whose code has its own state. */
+export abstract class Guarded {
   protected readonly inner: Inner;
-  readonly #kiProtected: boolean;
+  readonly kiProtected: boolean;
   constructor(inner: Inner, kiProtected: boolean) {
     this.inner = inner;
-    this.#kiProtected = kiProtected;
+    this.kiProtected = kiProtected;
   }
   next(value?: unknown): any {
-    return inExtent(this.#kiProtected, () => this.inner.next(value));
+    return inExtent(this.kiProtected, () => this.inner.next(value));
   }
   throw(error: unknown): any {
-    return inExtent(this.#kiProtected, () => {
+    return inExtent(this.kiProtected, () => {
       if (this.inner.throw === undefined) throw error;
       return this.inner.throw(error);
     });
   }
   return(value?: unknown): any {
-    return inExtent(this.#kiProtected, () => this.inner.return?.(value) ?? { done: true, value });
+    return inExtent(this.kiProtected, () => this.inner.return?.(value) ?? { done: true, value });
   }
 }
 

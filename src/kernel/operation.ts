@@ -27,7 +27,13 @@ export interface AsyncOperation<T> {
 /** A running piece of a task: what a task function gives when called. */
 export type Coroutine<T> = Operation<T> | AsyncOperation<T>;
 
-/** An `async function*`, a `function*`, or any function that returns a fresh coroutine or operation. */
+/**
+ * An `async function*`, a `function*`, or any function that returns a fresh coroutine or operation.
+ *
+ * To run one in the current task, write `yield* fn()`. A call of one with the `yield*` forgotten does nothing at all, and
+ * nobody can tell: a generator that was never begun leaves no trace. (An operation of the library that was never driven is
+ * reported.) `yield fn()`, without the star, is a TypeError at that line; `await fn()` is as silent as no keyword at all.
+ */
 export type TaskFunction<A extends unknown[], T> = (...args: A) => Coroutine<T>;
 
 /** The one value that an operation yields. */

@@ -5,7 +5,7 @@ import {
   UsageError,
 } from "../errors.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
-import { takeBack } from "./by-hand.ts";
+import { leftOpen, takeBack } from "./by-hand.ts";
 import { CancelScope, spread } from "./cancel-scope.ts";
 import type { Clock } from "./clock.ts";
 import { Deadlines, type DeadlineEntry } from "./deadlines.ts";
@@ -298,7 +298,7 @@ export class Runner {
     }
   }
 
-  /** Lets a frame's code go on. What it gives is a result, or for an async frame the promise of one. */
+  /** Lets a plain frame's code go on. */
   #resume(context: Context, frame: Frame, mistake: Error | null): unknown {
     if (this.#interruptibly !== null && !frame.kiProtected) {
       let answer: unknown;
@@ -324,10 +324,23 @@ export class Runner {
     reply.context ??= task.context(() => extents.run(frame, () => AsyncLocalStorage.snapshot() as Context));
     reply.pending = true;
     reply.inStep = true;
+    if (this.#interruptibly === null || frame.kiProtected) {
+      this.#driveAsync(task, frame, reply, mistake);
+      this.#drainFor(task);
+    } else this.#driveAsyncInterruptibly(this.#interruptibly, task, frame, reply, mistake);
+    reply.inStep = false;
+    if (!reply.pending) return true;
+    if (task.state === TaskState.Running) task.state = TaskState.Awaiting;
+    this.#awaiting++;
+    return false;
+  }
+
+  #driveAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): void {
     thread.task = task;
     thread.kiProtected = frame.kiProtected;
+    const context = reply.context as Context;
     try {
-      const answer = this.#resume(reply.context, frame, mistake);
+      const answer = mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
       thread.task = null;
       thread.kiProtected = true;
       const promise = answer instanceof Promise ? answer : Promise.resolve(answer);
@@ -337,16 +350,41 @@ export class Runner {
       thread.kiProtected = true;
       reply.onError(error);
     }
+  }
+
+  #drainFor(task: Task): void {
     thread.draining = task;
     if (this.#awaiting === 0) thread.drivenInDrain = task;
     this.#drainMicrotasks();
     thread.draining = null;
     thread.drivenInDrain = null;
-    reply.inStep = false;
-    if (!reply.pending) return true;
-    if (task.state === TaskState.Running) task.state = TaskState.Awaiting;
-    this.#awaiting++;
-    return false;
+  }
+
+  /** The code of an async frame goes on in microtasks: so that it can be stopped, they are drained in a step too. */
+  #driveAsyncInterruptibly(
+    interruptibly: (step: () => void) => void,
+    task: Task,
+    frame: Frame,
+    reply: AsyncReply,
+    mistake: Error | null,
+  ): void {
+    // A drain that is stopped loses the microtasks that are left: nobody else's are to be among them.
+    this.#drainMicrotasks();
+    try {
+      const drive = (): void => this.#driveAsync(task, frame, reply, mistake);
+      // Once begun, a frame's own code is all in the drain; what was stopped before that would go on by itself there.
+      if (reply.begun && mistake === null) drive();
+      else interruptibly(drive);
+      reply.begun = true;
+      interruptibly(() => this.#drainFor(task));
+    } catch (error) {
+      thread.task = null;
+      thread.kiProtected = true;
+      thread.draining = null;
+      thread.drivenInDrain = null;
+      if (reply.pending) reply.abandon(error);
+      else this.interrupt(); // the frame has come back: it was something that it had set off
+    }
   }
 
   /** An async frame that was in a native await has answered. */
@@ -367,6 +405,7 @@ export class Runner {
   /** @returns whether the task has ended with it. */
   #endFrame(task: Task, frame: Frame, failed: boolean, outcome: unknown): boolean {
     if (task.state === TaskState.Blocked) takeBack(task);
+    if (task.frame !== frame) this.crash(leftOpen(task));
     task.frame = frame.parent;
     if (frame.parent === null) {
       this.#endTask(task, failed, outcome);
@@ -495,8 +534,12 @@ export class Runner {
   /** Asks the I/O manager, with the instruments told. @returns how many events there were. */
   poll(ms: number): number {
     const { instruments } = this;
-    if (instruments.beforeIoWait !== null) instruments.call("beforeIoWait", ms);
-    const events = this.io.poll(ms);
+    let most = ms;
+    if (instruments.beforeIoWait !== null) {
+      instruments.call("beforeIoWait", ms);
+      most = Math.min(ms, this.timeToWait()); // the hook may have woken somebody, or moved a deadline
+    }
+    const events = this.io.poll(most);
     if (instruments.afterIoWait !== null) instruments.call("afterIoWait", ms);
     return events;
   }

@@ -10,6 +10,9 @@
 const LIBRARY = /^(.*\/)src\/kernel\/stack\.ts$/.exec(new URL(import.meta.url).pathname)?.[1] ?? null;
 const joined = new WeakSet<Error>();
 
+/** A stack that has grown to so many characters says enough: an error may pass through thousands of frames. */
+const LONGEST_STACK = 10_000;
+
 /** Called where an error passes from a frame to the one around it, with the latter on the engine's stack. */
 export function joinStacks(error: Error): void {
   if (Object.isFrozen(error)) return;
@@ -19,7 +22,7 @@ export function joinStacks(error: Error): void {
   } catch {
     // A getter of its own mind.
   }
-  if (typeof inner !== "string") return;
+  if (typeof inner !== "string" || inner.length > LONGEST_STACK) return;
   const outer = programLines(new Error().stack ?? "");
   if (outer.length === 0) return;
   if (!joined.has(error)) {

@@ -28,10 +28,30 @@ const boom = new Error("boom");
 
 /** Abort functions that are wrong, and what the run's end says of them. */
 const WRONG: readonly (readonly [what: string, abortFn: AbortFunction, says: string])[] = [
-  ["throws", () => { throw boom; }, "the abort function of task sleeper, blocked in yieldIndefinitely(), threw"],
-  ["throws something that is no Error", () => { throw undefined; }, "of task sleeper, blocked in yieldIndefinitely(), threw"],
-  ["throws what raiseCancel throws", (raiseCancel) => raiseCancel(), "of task sleeper, blocked in yieldIndefinitely(), threw"],
-  ["returns nothing", wrong(() => {}), "of task sleeper returned nothing: it must return Abort.SUCCEEDED or Abort.FAILED"],
+  [
+    "throws",
+    () => {
+      throw boom;
+    },
+    "the abort function of task sleeper, blocked in yieldIndefinitely(), threw",
+  ],
+  [
+    "throws something that is no Error",
+    () => {
+      throw undefined;
+    },
+    "of task sleeper, blocked in yieldIndefinitely(), threw",
+  ],
+  [
+    "throws what raiseCancel throws",
+    (raiseCancel) => raiseCancel(),
+    "of task sleeper, blocked in yieldIndefinitely(), threw",
+  ],
+  [
+    "returns nothing",
+    wrong(() => {}),
+    "of task sleeper returned nothing: it must return Abort.SUCCEEDED or Abort.FAILED",
+  ],
   ["returns true", wrong(() => true), "of task sleeper returned true: it must return"],
   ["returns a string", wrong(() => "SUCCEEDED"), 'of task sleeper returned "SUCCEEDED": it must return'],
   ["returns its own look-alike", wrong(() => ({ ...Abort.SUCCEEDED })), "of task sleeper returned an object"],
@@ -48,14 +68,19 @@ const WRONG: readonly (readonly [what: string, abortFn: AbortFunction, says: str
 ];
 
 /** Who makes the abort be asked for. */
-const CANCELLERS: readonly (readonly [how: string, cancel: (scope: CancelScope) => void])[] = [
+const CANCELLERS: [how: string, cancel: (scope: CancelScope) => void][] = [
   ["another task's cancel()", (scope) => scope.cancel()],
-  ["a deadline", (scope) => { scope.deadline = 5; }],
+  [
+    "a deadline",
+    (scope) => {
+      scope.deadline = 5;
+    },
+  ],
 ];
 
 for (const [what, abortFn, says] of WRONG) {
   describe(`an abort function that ${what}`, () => {
-    test.each(CANCELLERS.map((row) => [...row]))("ends the run after %s, with every task unwound", (_, cancel) => {
+    test.each(CANCELLERS)("ends the run after %s, with every task unwound", (_, cancel) => {
       const log: string[] = [];
       const error = thrownBy(() =>
         virtual(function* () {
@@ -79,7 +104,7 @@ for (const [what, abortFn, says] of WRONG) {
                 }
               });
               yield* passes(3);
-              (cancel as (scope: CancelScope) => void)(scope); // does not throw: it is not the canceller's fault
+              cancel(scope); // does not throw: it is not the canceller's fault
               log.push("cancelled");
               yield* sleepForever();
             });
@@ -175,7 +200,12 @@ test("a reschedule after the task was cancelled is refused", () => {
 
 test("the running task, one that has ended, and one that never ran cannot be rescheduled", () => {
   virtual(function* () {
-    expectError(thrownBy(() => reschedule(currentTask())), UsageError, "task ", "is not blocked");
+    expectError(
+      thrownBy(() => reschedule(currentTask())),
+      UsageError,
+      "task ",
+      "is not blocked",
+    );
     let ended!: Task;
     yield* openNursery(function* (nursery) {
       nursery.startSoon(
@@ -184,9 +214,17 @@ test("the running task, one that has ended, and one that never ran cannot be res
         }),
       );
       const [fresh] = nursery.childTasks;
-      expectError(thrownBy(() => reschedule(fresh as Task)), UsageError, "task short has been rescheduled already");
+      expectError(
+        thrownBy(() => reschedule(fresh as Task)),
+        UsageError,
+        "task short has been rescheduled already",
+      );
     });
-    expectError(thrownBy(() => reschedule(ended)), UsageError, "task short has ended");
+    expectError(
+      thrownBy(() => reschedule(ended)),
+      UsageError,
+      "task short has ended",
+    );
     yield* stillSound();
   });
 });
@@ -200,9 +238,11 @@ test("a task that waits for something else is not rescheduled from outside", () 
       [() => openNursery(() => sleep(1)), "openNursery()", () => {}],
     ] as const) {
       yield* openNursery(function* (nursery) {
-        nursery.startSoon(named("waiter", function* () {
-          yield* wait();
-        }));
+        nursery.startSoon(
+          named("waiter", function* () {
+            yield* wait();
+          }),
+        );
         yield* passes(3);
         const [task] = nursery.childTasks;
         const error = thrownBy(() => reschedule(task as Task));

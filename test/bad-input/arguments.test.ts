@@ -1,6 +1,14 @@
 /** Durations, times, switches and counts of the wrong type, or out of range: refused by the call, by name and value. */
 import { describe, expect, test } from "bun:test";
-import { ParkingLot, Result, RunVar, addParkingLotBreaker, currentTask, removeParkingLotBreaker, reschedule } from "../../src/hazmat.ts";
+import {
+  ParkingLot,
+  Result,
+  RunVar,
+  addParkingLotBreaker,
+  currentTask,
+  removeParkingLotBreaker,
+  reschedule,
+} from "../../src/hazmat.ts";
 import {
   CancelScope,
   ExceptionGroup,
@@ -19,7 +27,7 @@ import { expectError, passes, stillSound, thrownBy, virtual, wrong } from "./sou
 
 function* nothing(): Generator<any, void> {}
 
-const NO_NUMBERS: readonly (readonly [what: string, value: unknown, shown: string])[] = [
+const NO_NUMBERS: [what: string, value: unknown, shown: string][] = [
   ["a string", "100", '"100"'],
   ["null", null, "null"],
   ["a bigint", 100n, "100n"],
@@ -32,7 +40,7 @@ const NO_NUMBERS: readonly (readonly [what: string, value: unknown, shown: strin
 ];
 
 /** Whatever takes a duration, or a time. `named` is how the message names it. */
-const DURATIONS: readonly (readonly [named: string, use: (ms: any) => unknown])[] = [
+const DURATIONS: [named: string, use: (ms: any) => unknown][] = [
   ["sleep(ms): ms", sleep],
   ["moveOnAfter(ms): ms", (ms) => moveOnAfter(ms, nothing)],
   ["failAfter(ms): ms", (ms) => failAfter(ms, nothing)],
@@ -55,27 +63,54 @@ const TIMES: readonly (readonly [named: string, use: (time: any) => unknown])[] 
 
 for (const [named, use] of [...DURATIONS, ...TIMES]) {
   describe(named, () => {
-    test.each(NO_NUMBERS.map((row) => [...row]))("refuses %s", (_, value, shown) => {
-      expectError(thrownBy(() => use(value)), TypeError, named, "milliseconds", "not ", shown as string);
+    test.each(NO_NUMBERS)("refuses %s", (_, value, shown) => {
+      expectError(
+        thrownBy(() => use(value)),
+        TypeError,
+        named,
+        "milliseconds",
+        "not ",
+        shown,
+      );
     });
 
     test("refuses NaN", () => {
-      expectError(thrownBy(() => use(NaN)), RangeError, named, "milliseconds", "NaN");
+      expectError(
+        thrownBy(() => use(NaN)),
+        RangeError,
+        named,
+        "milliseconds",
+        "NaN",
+      );
     });
   });
 }
 
-test.each(DURATIONS.map((row) => [...row]))("%s: refuses a negative duration", (named, use) => {
+test.each(DURATIONS)("%s: refuses a negative duration", (named, use) => {
   for (const ms of [-1, -0.001, -Infinity]) {
-    expectError(thrownBy(() => (use as (ms: number) => void)(ms)), RangeError, named as string, "0 or more", `${ms}`);
+    expectError(
+      thrownBy(() => use(ms)),
+      RangeError,
+      named,
+      "0 or more",
+      `${ms}`,
+    );
   }
 });
 
 test("a duration left out is refused", () => {
   for (const use of [sleep, moveOnAfter, failAfter]) {
-    expectError(thrownBy(() => wrong(use)()), TypeError, "ms must be a number of milliseconds, not undefined");
+    expectError(
+      thrownBy(() => wrong(use)()),
+      TypeError,
+      "ms must be a number of milliseconds, not undefined",
+    );
   }
-  expectError(thrownBy(() => wrong(sleepUntil)()), TypeError, "time must be a time in milliseconds");
+  expectError(
+    thrownBy(() => wrong(sleepUntil)()),
+    TypeError,
+    "time must be a time in milliseconds",
+  );
 });
 
 test("minus zero, zero, fractions and Infinity are durations", () => {
@@ -147,11 +182,36 @@ describe("shield", () => {
     for (const [shield, shown] of NO_BOOLEANS) {
       const options = wrong({ shield });
       const name = "new CancelScope({ shield }): shield must be true or false, not";
-      expectError(thrownBy(() => new CancelScope(options)), TypeError, name, shown);
-      expectError(thrownBy(() => moveOnAfter(1, nothing, options)), TypeError, "shield must be true or false", shown);
-      expectError(thrownBy(() => moveOnAt(1, nothing, options)), TypeError, "shield must be true or false", shown);
-      expectError(thrownBy(() => failAfter(1, nothing, options)), TypeError, "shield must be true or false", shown);
-      expectError(thrownBy(() => failAt(1, nothing, options)), TypeError, "shield must be true or false", shown);
+      expectError(
+        thrownBy(() => new CancelScope(options)),
+        TypeError,
+        name,
+        shown,
+      );
+      expectError(
+        thrownBy(() => moveOnAfter(1, nothing, options)),
+        TypeError,
+        "shield must be true or false",
+        shown,
+      );
+      expectError(
+        thrownBy(() => moveOnAt(1, nothing, options)),
+        TypeError,
+        "shield must be true or false",
+        shown,
+      );
+      expectError(
+        thrownBy(() => failAfter(1, nothing, options)),
+        TypeError,
+        "shield must be true or false",
+        shown,
+      );
+      expectError(
+        thrownBy(() => failAt(1, nothing, options)),
+        TypeError,
+        "shield must be true or false",
+        shown,
+      );
     }
   });
 
@@ -176,7 +236,12 @@ describe("ParkingLot", () => {
   test("a count of the wrong type", () => {
     for (const [, value, shown] of NO_NUMBERS) {
       const lot = new ParkingLot();
-      expectError(thrownBy(() => lot.unpark(wrong(value))), TypeError, "lot.unpark(count): count must be a number", shown);
+      expectError(
+        thrownBy(() => lot.unpark(wrong(value))),
+        TypeError,
+        "lot.unpark(count): count must be a number",
+        shown,
+      );
       const repark = thrownBy(() => lot.repark(new ParkingLot(), wrong(value)));
       expectError(repark, TypeError, "lot.repark(newLot, count): count must be a number", shown);
     }
@@ -185,8 +250,18 @@ describe("ParkingLot", () => {
   test("a count out of range", () => {
     for (const count of [-1, 1.5, NaN, -Infinity]) {
       const lot = new ParkingLot();
-      expectError(thrownBy(() => lot.unpark(count)), RangeError, "whole number, 0 or more, or Infinity for all", `${count}`);
-      expectError(thrownBy(() => lot.repark(new ParkingLot(), count)), RangeError, "lot.repark(newLot, count)", `${count}`);
+      expectError(
+        thrownBy(() => lot.unpark(count)),
+        RangeError,
+        "whole number, 0 or more, or Infinity for all",
+        `${count}`,
+      );
+      expectError(
+        thrownBy(() => lot.repark(new ParkingLot(), count)),
+        RangeError,
+        "lot.repark(newLot, count)",
+        `${count}`,
+      );
     }
   });
 
@@ -214,12 +289,32 @@ describe("ParkingLot", () => {
     virtual(function* () {
       const lot = new ParkingLot();
       for (const [, value, shown] of NO_NUMBERS) {
-        expectError(thrownBy(() => lot.repark(wrong(value))), TypeError, "newLot must be a ParkingLot", shown);
-        expectError(thrownBy(() => lot.breakLot(wrong(value))), TypeError, "task must be a Task", shown);
-        expectError(thrownBy(() => addParkingLotBreaker(wrong(value), lot)), TypeError, "task must be a Task", shown);
+        expectError(
+          thrownBy(() => lot.repark(wrong(value))),
+          TypeError,
+          "newLot must be a ParkingLot",
+          shown,
+        );
+        expectError(
+          thrownBy(() => lot.breakLot(wrong(value))),
+          TypeError,
+          "task must be a Task",
+          shown,
+        );
+        expectError(
+          thrownBy(() => addParkingLotBreaker(wrong(value), lot)),
+          TypeError,
+          "task must be a Task",
+          shown,
+        );
         const adding = thrownBy(() => addParkingLotBreaker(currentTask(), wrong(value)));
         expectError(adding, TypeError, "addParkingLotBreaker(task, lot): lot must be a ParkingLot", shown);
-        expectError(thrownBy(() => removeParkingLotBreaker(wrong(value), lot)), TypeError, "task must be a Task", shown);
+        expectError(
+          thrownBy(() => removeParkingLotBreaker(wrong(value), lot)),
+          TypeError,
+          "task must be a Task",
+          shown,
+        );
       }
       yield* passes(1);
     });
@@ -229,7 +324,12 @@ describe("ParkingLot", () => {
 test("reschedule() refuses what is no Task, what is no Result", () => {
   virtual(function* () {
     for (const [, value, shown] of NO_NUMBERS) {
-      expectError(thrownBy(() => reschedule(wrong(value))), TypeError, "reschedule(task): task must be a Task", shown);
+      expectError(
+        thrownBy(() => reschedule(wrong(value))),
+        TypeError,
+        "reschedule(task): task must be a Task",
+        shown,
+      );
       const result = thrownBy(() => reschedule(currentTask(), wrong(value)));
       expectError(result, TypeError, "reschedule(task, result): result must be a Result", shown, "Result.value(...)");
     }
@@ -238,25 +338,61 @@ test("reschedule() refuses what is no Task, what is no Result", () => {
 });
 
 test("Result.capture() and ExceptionGroup refuse what they cannot take", () => {
-  expectError(thrownBy(() => Result.capture(wrong("fn"))), TypeError, "Result.capture(fn): fn must be a function, not");
-  expectError(thrownBy(() => new ExceptionGroup([])), RangeError, "at least one error");
+  expectError(
+    thrownBy(() => Result.capture(wrong("fn"))),
+    TypeError,
+    "Result.capture(fn): fn must be a function, not",
+  );
+  expectError(
+    thrownBy(() => new ExceptionGroup([])),
+    RangeError,
+    "at least one error",
+  );
   const group = new ExceptionGroup([new Error("one")]);
-  expectError(thrownBy(() => group.split(wrong("Error"))), TypeError, "an error class or a predicate", '"Error"');
+  expectError(
+    thrownBy(() => group.split(wrong("Error"))),
+    TypeError,
+    "an error class or a predicate",
+    '"Error"',
+  );
 });
 
 test("a RunVar's token: what is none, one that was used, another variable's", () => {
   virtual(function* () {
     const a = new RunVar<number>("a");
     const b = new RunVar<number>("b", 0);
-    expectError(thrownBy(() => a.get()), UsageError, "RunVar a has no value in this run and no default", "set() it first");
+    expectError(
+      thrownBy(() => a.get()),
+      UsageError,
+      "RunVar a has no value in this run and no default",
+      "set() it first",
+    );
     const token = a.set(1);
     for (const value of [undefined, null, 5, "token", {}, Object.create(null)]) {
-      expectError(thrownBy(() => a.reset(wrong(value))), TypeError, "RunVar a.reset(token)", "what set() gave");
+      expectError(
+        thrownBy(() => a.reset(wrong(value))),
+        TypeError,
+        "RunVar a.reset(token)",
+        "what set() gave",
+      );
     }
-    expectError(thrownBy(() => b.reset(wrong(token))), UsageError, "RunVar b.reset(token)", "belongs to RunVar a");
+    expectError(
+      thrownBy(() => b.reset(wrong(token))),
+      UsageError,
+      "RunVar b.reset(token)",
+      "belongs to RunVar a",
+    );
     a.reset(token);
-    expectError(thrownBy(() => a.reset(token)), UsageError, "used already");
-    expectError(thrownBy(() => a.get()), UsageError, "no value in this run");
+    expectError(
+      thrownBy(() => a.reset(token)),
+      UsageError,
+      "used already",
+    );
+    expectError(
+      thrownBy(() => a.get()),
+      UsageError,
+      "no value in this run",
+    );
     expect(b.get()).toBe(0);
     yield* passes(1);
   });

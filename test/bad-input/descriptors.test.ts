@@ -51,10 +51,22 @@ for (const io of ["epoll", "poll"] as const) {
       runSync(
         function* () {
           for (const [value, shown] of NO_DESCRIPTORS) {
-            expectError(thrownBy(() => wait(value)), TypeError, name, "must be a file descriptor (a number) or", shown);
+            expectError(
+              thrownBy(() => wait(value)),
+              TypeError,
+              name,
+              "must be a file descriptor (a number) or",
+              shown,
+            );
           }
           for (const [value, shown] of OUT_OF_RANGE) {
-            expectError(thrownBy(() => wait(value)), RangeError, name, "whole number from 0 to 2147483647", shown);
+            expectError(
+              thrownBy(() => wait(value)),
+              RangeError,
+              name,
+              "whole number from 0 to 2147483647",
+              shown,
+            );
           }
           yield* stillSound();
         },
@@ -100,7 +112,11 @@ for (const io of ["epoll", "poll"] as const) {
     b.close();
     runSync(
       function* () {
-        expectError(thrownBy(() => waitReadable(a)), RangeError, "-1 is what is left of a closed one");
+        expectError(
+          thrownBy(() => waitReadable(a)),
+          RangeError,
+          "-1 is what is left of a closed one",
+        );
         yield* stillSound();
       },
       { io },
@@ -111,10 +127,20 @@ for (const io of ["epoll", "poll"] as const) {
 test("notifyClosing() judges its argument, and does nothing for a descriptor nobody waits for", () => {
   runSync(function* () {
     for (const [value, shown] of NO_DESCRIPTORS) {
-      expectError(thrownBy(() => notifyClosing(wrong(value))), TypeError, "notifyClosing(fd): fd", shown);
+      expectError(
+        thrownBy(() => notifyClosing(wrong(value))),
+        TypeError,
+        "notifyClosing(fd): fd",
+        shown,
+      );
     }
     for (const [value, shown] of OUT_OF_RANGE) {
-      expectError(thrownBy(() => notifyClosing(wrong(value))), RangeError, "notifyClosing(fd): fd", shown);
+      expectError(
+        thrownBy(() => notifyClosing(wrong(value))),
+        RangeError,
+        "notifyClosing(fd): fd",
+        shown,
+      );
     }
     notifyClosing(1_000_000);
     yield* stillSound();
@@ -123,7 +149,12 @@ test("notifyClosing() judges its argument, and does nothing for a descriptor nob
 
 test("outside a run a wait for a descriptor is refused, by its name", () => {
   for (const [name, wait] of WAITS) {
-    expectError(thrownBy(() => wait(0)), UsageError, name.replace(/:.*/, ""), "needs a run");
+    expectError(
+      thrownBy(() => wait(0)),
+      UsageError,
+      name.replace(/:.*/, ""),
+      "needs a run",
+    );
   }
 });
 
@@ -138,7 +169,13 @@ test("on a backend without descriptors the wait says what would serve it", () =>
   };
   runSync(
     function* () {
-      expectError(thrownBy(() => waitReadable(0)), UnsupportedError, "waitReadable(fd)", "nowhere", '"epoll" or "poll"');
+      expectError(
+        thrownBy(() => waitReadable(0)),
+        UnsupportedError,
+        "waitReadable(fd)",
+        "nowhere",
+        '"epoll" or "poll"',
+      );
       yield* errorOf(stillSoundOnSpin());
     },
     { io: () => nowhere },

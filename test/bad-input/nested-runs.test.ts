@@ -83,9 +83,17 @@ test("two runs begun at once on one thread: the first goes on, the second is ref
 
 test("one after the other is no nesting, whatever became of the first", async () => {
   for (let i = 0; i < 3; i++) {
-    expect(thrownBy(() => runSync(() => { throw new Error("first"); })).message).toBe("first");
+    expect(
+      thrownBy(() =>
+        runSync(() => {
+          throw new Error("first");
+        }),
+      ).message,
+    ).toBe("first");
     expect(runSync(nothing)).toBe("ran");
-    await run(() => { throw new Error("second"); }).catch(() => {});
+    await run(() => {
+      throw new Error("second");
+    }).catch(() => {});
     expect(await run(nothing)).toBe("ran");
   }
 });

@@ -20,7 +20,11 @@ import { passes, stillSound, virtual } from "./soundness.ts";
 
 const frozen = Object.freeze(new Error("frozen"));
 const sealed = Object.seal(new Error("sealed"));
-const withoutStack = Object.defineProperty(new Error("stack not writable"), "stack", { value: "kept", writable: false, configurable: false });
+const withoutStack = Object.defineProperty(new Error("stack not writable"), "stack", {
+  value: "kept",
+  writable: false,
+  configurable: false,
+});
 const evilStack = Object.defineProperty(new Error("evil stack"), "stack", {
   get() {
     throw new Error("who reads my stack?");
@@ -88,7 +92,12 @@ for (const [what, value] of ODD) {
 
     test("out of main", async () => {
       same(thrown(() => runSync(() => throws(value))));
-      same(await run(() => throws(value)).then(() => [], (error: unknown) => [error]));
+      same(
+        await run(() => throws(value)).then(
+          () => [],
+          (error: unknown) => [error],
+        ),
+      );
       runSync(stillSound);
     });
 
@@ -170,10 +179,7 @@ for (const [what, value] of ODD) {
     });
 
     test("out of promises and reschedule()", () => {
-      for (const wait of [
-        () => fromPromise(Promise.reject(value)),
-        () => abortable(() => Promise.reject(value)),
-      ]) {
+      for (const wait of [() => fromPromise(Promise.reject(value)), () => abortable(() => Promise.reject(value))]) {
         same(thrown(() => virtual(() => call(wait))));
       }
       same(
@@ -215,7 +221,10 @@ for (const [what, value] of ODD) {
       });
       if (value === undefined) return; // abort(undefined) makes an AbortError
       const controller = new AbortController();
-      const finished = run(sleepForever, { signal: controller.signal }).then(() => [], (error: unknown) => [error]);
+      const finished = run(sleepForever, { signal: controller.signal }).then(
+        () => [],
+        (error: unknown) => [error],
+      );
       controller.abort(value);
       same(await finished);
     });

@@ -17,7 +17,7 @@ import { expectError, passes, stillSound, thrownBy, virtual, wrong } from "./sou
 
 function* nothing(): Generator<any, void> {}
 
-const NEEDS_A_RUN: readonly (readonly [name: string, use: () => unknown])[] = [
+const NEEDS_A_RUN: [name: string, use: () => unknown][] = [
   ["currentTask()", currentTask],
   ["currentRootTask()", currentRootTask],
   ["currentClock()", currentClock],
@@ -33,24 +33,39 @@ const NEEDS_A_RUN: readonly (readonly [name: string, use: () => unknown])[] = [
   ["RunVar colour", () => new RunVar("colour").set(1)],
 ];
 
-test.each(NEEDS_A_RUN.map((row) => [...row]))("%s outside a run", (name, use) => {
-  expectError(thrownBy(use as () => unknown), UsageError, name as string);
+test.each(NEEDS_A_RUN)("%s outside a run", (name, use) => {
+  expectError(thrownBy(use), UsageError, name);
 });
 
-test.each(NEEDS_A_RUN.map((row) => [...row]))("%s after a run, in what is left of it", (name, use) => {
+test.each(NEEDS_A_RUN)("%s after a run, in what is left of it", (name, use) => {
   let leftOver!: () => unknown;
   virtual(function* () {
-    leftOver = () => thrownBy(use as () => unknown);
+    leftOver = () => thrownBy(use);
     yield* passes(1);
   });
-  expectError(leftOver(), UsageError, name as string);
+  expectError(leftOver(), UsageError, name);
 });
 
 test("removeInstrument() of one that is not there, addInstrument() of what is none", () => {
   virtual(function* () {
-    expectError(thrownBy(() => removeInstrument({})), UsageError, "removeInstrument(instrument)", "no such instrument");
-    for (const [value, shown] of [[5, "5"], [null, "null"], ["x", '"x"'], [undefined, "undefined"]] as const) {
-      expectError(thrownBy(() => addInstrument(wrong(value))), TypeError, "addInstrument(instrument)", shown);
+    expectError(
+      thrownBy(() => removeInstrument({})),
+      UsageError,
+      "removeInstrument(instrument)",
+      "no such instrument",
+    );
+    for (const [value, shown] of [
+      [5, "5"],
+      [null, "null"],
+      ["x", '"x"'],
+      [undefined, "undefined"],
+    ] as const) {
+      expectError(
+        thrownBy(() => addInstrument(wrong(value))),
+        TypeError,
+        "addInstrument(instrument)",
+        shown,
+      );
     }
     const hook = thrownBy(() => addInstrument(wrong({ taskExited: "log" })));
     expectError(hook, TypeError, "taskExited must be a function", '"log"');
@@ -62,10 +77,30 @@ test("callSoon(), callSoon.idempotent() and callSoon.forThread() refuse what is 
   virtual(function* () {
     yield* passes(2);
     const callSoon = currentCallSoonThreadAndSignalSafe();
-    for (const [value, shown] of [[5, "5"], [undefined, "undefined"], ["fn", '"fn"'], [nothing(), "a generator"]] as const) {
-      expectError(thrownBy(() => callSoon(wrong(value))), TypeError, "callSoon(fn): fn must be a function, not", shown);
-      expectError(thrownBy(() => callSoon.idempotent(wrong(value))), TypeError, "callSoon.idempotent(fn): fn must", shown);
-      expectError(thrownBy(() => callSoon.forThread(wrong(value))), TypeError, "callSoon.forThread(fn): fn must", shown);
+    for (const [value, shown] of [
+      [5, "5"],
+      [undefined, "undefined"],
+      ["fn", '"fn"'],
+      [nothing(), "a generator"],
+    ] as const) {
+      expectError(
+        thrownBy(() => callSoon(wrong(value))),
+        TypeError,
+        "callSoon(fn): fn must be a function, not",
+        shown,
+      );
+      expectError(
+        thrownBy(() => callSoon.idempotent(wrong(value))),
+        TypeError,
+        "callSoon.idempotent(fn): fn must",
+        shown,
+      );
+      expectError(
+        thrownBy(() => callSoon.forThread(wrong(value))),
+        TypeError,
+        "callSoon.forThread(fn): fn must",
+        shown,
+      );
     }
     expect(currentStatistics().callSoonQueueSize).toBe(0);
     yield* stillSound();

@@ -114,7 +114,11 @@ test("a nursery that closed while the task function was being called takes no ta
     expectError(error, UsageError, "closed to new arrivals");
   });
   // Nor after the run.
-  expectError(thrownBy(() => leaked.startSoon(nothing)), UsageError, "closed to new arrivals");
+  expectError(
+    thrownBy(() => leaked.startSoon(nothing)),
+    UsageError,
+    "closed to new arrivals",
+  );
 });
 
 test("spawnSystemTask() while the run ends is refused", () => {
@@ -143,7 +147,12 @@ test("started() called twice is refused at the second call, and the task goes on
     yield* openNursery(function* (nursery) {
       const value = yield* nursery.start(function* (status: TaskStatus<number>) {
         status.started(1);
-        expectError(thrownBy(() => status.started(2)), UsageError, "taskStatus.started() was called twice", "call it once");
+        expectError(
+          thrownBy(() => status.started(2)),
+          UsageError,
+          "taskStatus.started() was called twice",
+          "call it once",
+        );
         yield* sleep(1);
         log.push("ended");
       });

@@ -30,7 +30,7 @@ export function* stillSound(): Generator<any, void, any> {
     yield* sleep(2);
     scope.cancel();
   });
-  expect(ran).toEqual(["sleeper", "cancelled"]);
+  expect(ran.toSorted()).toEqual(["cancelled", "sleeper"]);
   expect(scope.cancelledCaught).toBe(true);
 }
 

@@ -31,7 +31,7 @@ class Worker {
 }
 
 /** Wrong for what they are: the call itself refuses them. */
-const NO_FUNCTIONS: readonly (readonly [what: string, value: unknown, shown: string])[] = [
+const NO_FUNCTIONS: [what: string, value: unknown, shown: string][] = [
   ["undefined", undefined, "undefined"],
   ["null", null, "null"],
   ["a string", "main", '"main"'],
@@ -46,7 +46,7 @@ const NO_FUNCTIONS: readonly (readonly [what: string, value: unknown, shown: str
 ];
 
 /** Functions that give no coroutine: found out when they are called. */
-const NO_TASK_FUNCTIONS: readonly (readonly [what: string, fn: unknown, advice: string])[] = [
+const NO_TASK_FUNCTIONS: [what: string, fn: unknown, advice: string][] = [
   ["an async function", asyncFunction, "asyncFunction() returned a promise, so it is an async function"],
   ["an async arrow function", async () => 1, "returned a promise, so it is an async function"],
   ["a plain function", plainFunction, "plainFunction() returned 7 where a coroutine was expected: is the star of"],
@@ -103,15 +103,15 @@ const TAKERS: readonly (readonly [name: string, begins: string, use: (fn: any) =
 
 for (const [name, begins, use] of TAKERS) {
   describe(name, () => {
-    test.each(NO_FUNCTIONS.map((row) => [...row]))("refuses %s", (_, value, shown) => {
+    test.each(NO_FUNCTIONS)("refuses %s", (_, value, shown) => {
       const error = thrownInRun(() => use(value));
-      expectError(error, TypeError, "wants a task function (", "), not", shown as string);
+      expectError(error, TypeError, "wants a task function (", "), not", shown);
       expect(error.message).toStartWith(begins);
     });
 
-    test.each(NO_TASK_FUNCTIONS.map((row) => [...row]))("refuses %s", (_, fn, advice) => {
+    test.each(NO_TASK_FUNCTIONS)("refuses %s", (_, fn, advice) => {
       const error = thrownInRun(() => use(fn));
-      expectError(error, TypeError, advice as string);
+      expectError(error, TypeError, advice);
       expect(error.message).toStartWith(begins);
     });
   });
@@ -135,7 +135,12 @@ test("the error's stack begins with the line that made the call", () => {
 describe("run and runSync", () => {
   for (const [what, value, shown] of NO_FUNCTIONS) {
     test(`refuse ${what}`, async () => {
-      expectError(thrownBy(() => runSync(wrong(value))), TypeError, "runSync(main)", shown);
+      expectError(
+        thrownBy(() => runSync(wrong(value))),
+        TypeError,
+        "runSync(main)",
+        shown,
+      );
       const rejected = await run(wrong(value)).catch((error: unknown) => error);
       expectError(rejected, TypeError, "run(main)", shown);
     });
@@ -143,21 +148,50 @@ describe("run and runSync", () => {
 
   for (const [what, fn, advice] of NO_TASK_FUNCTIONS) {
     test(`refuse ${what}`, async () => {
-      expectError(thrownBy(() => runSync(wrong(fn))), TypeError, "run(main)", advice);
+      expectError(
+        thrownBy(() => runSync(wrong(fn))),
+        TypeError,
+        "run(main)",
+        advice,
+      );
       const rejected = await run(wrong(fn)).catch((error: unknown) => error);
       expectError(rejected, TypeError, "run(main)", advice);
-      expect(runSync(function* () { return "the next run is sound"; })).toBe("the next run is sound");
+      expect(
+        runSync(function* () {
+          return "the next run is sound";
+        }),
+      ).toBe("the next run is sound");
     });
   }
 });
 
 test("wrappers of functions refuse what is none, naming it", () => {
   for (const value of [undefined, "fn", taskFunction(), Promise.resolve(), Object.create(null)]) {
-    expectError(thrownBy(() => enableKiProtection(wrong(value))), TypeError, "enableKiProtection(fn): fn must be");
-    expectError(thrownBy(() => disableKiProtection(wrong(value))), TypeError, "disableKiProtection(fn): fn must be");
-    expectError(thrownBy(() => named("name", wrong(value))), TypeError, "named(name, fn): fn must be a function, not");
-    expectError(thrownBy(() => abortable(wrong(value))), TypeError, "abortable(fn): fn must be a function");
-    expectError(thrownBy(() => yieldIndefinitely(wrong(value))), TypeError, "yieldIndefinitely(abortFn): abortFn must");
+    expectError(
+      thrownBy(() => enableKiProtection(wrong(value))),
+      TypeError,
+      "enableKiProtection(fn): fn must be",
+    );
+    expectError(
+      thrownBy(() => disableKiProtection(wrong(value))),
+      TypeError,
+      "disableKiProtection(fn): fn must be",
+    );
+    expectError(
+      thrownBy(() => named("name", wrong(value))),
+      TypeError,
+      "named(name, fn): fn must be a function, not",
+    );
+    expectError(
+      thrownBy(() => abortable(wrong(value))),
+      TypeError,
+      "abortable(fn): fn must be a function",
+    );
+    expectError(
+      thrownBy(() => yieldIndefinitely(wrong(value))),
+      TypeError,
+      "yieldIndefinitely(abortFn): abortFn must",
+    );
   }
 });
 
@@ -169,7 +203,11 @@ test("wrapped functions of the wrong kind are refused where they are used, by th
 });
 
 test("fromPromise refuses what is no promise", () => {
-  for (const [value, shown] of [[5, "5"], [undefined, "undefined"], [asyncFunction, "asyncFunction"]] as const) {
+  for (const [value, shown] of [
+    [5, "5"],
+    [undefined, "undefined"],
+    [asyncFunction, "asyncFunction"],
+  ] as const) {
     const error = thrownBy(() => fromPromise(wrong(value)));
     expectError(error, TypeError, "fromPromise(promise): promise must be a promise, not", shown);
   }
@@ -199,21 +237,43 @@ test("what the task function itself throws when it is called comes out as it is,
 
 test("an iterator of the program's own that answers nonsense ends its task with an error that says so", () => {
   for (const answer of [undefined, null, 5, "done"]) {
-    const error = thrownInRun(() =>
-      call(() => ({ [Symbol.iterator]: () => ({ next: () => wrong(answer) }) })),
-    );
+    const error = thrownInRun(() => call(() => ({ [Symbol.iterator]: () => ({ next: () => wrong(answer) }) })));
     expectError(error, TypeError, "answered", "to next(), not an object with done and value");
   }
 });
 
 test("options that are no object are refused by the call", () => {
   for (const value of [null, true, 5, "strict"]) {
-    expectError(thrownBy(() => openNursery(taskFunction, wrong(value))), TypeError, "openNursery(body, options): options");
-    expectError(thrownBy(() => moveOnAfter(1, taskFunction, wrong(value))), TypeError, "moveOnAfter(ms, body, options)");
-    expectError(thrownBy(() => moveOnAt(1, taskFunction, wrong(value))), TypeError, "moveOnAt(time, body, options)");
-    expectError(thrownBy(() => failAfter(1, taskFunction, wrong(value))), TypeError, "failAfter(ms, body, options)");
-    expectError(thrownBy(() => failAt(1, taskFunction, wrong(value))), TypeError, "failAt(time, body, options)");
-    expectError(thrownBy(() => new CancelScope(wrong(value))), TypeError, "new CancelScope(options): options must");
+    expectError(
+      thrownBy(() => openNursery(taskFunction, wrong(value))),
+      TypeError,
+      "openNursery(body, options): options",
+    );
+    expectError(
+      thrownBy(() => moveOnAfter(1, taskFunction, wrong(value))),
+      TypeError,
+      "moveOnAfter(ms, body, options)",
+    );
+    expectError(
+      thrownBy(() => moveOnAt(1, taskFunction, wrong(value))),
+      TypeError,
+      "moveOnAt(time, body, options)",
+    );
+    expectError(
+      thrownBy(() => failAfter(1, taskFunction, wrong(value))),
+      TypeError,
+      "failAfter(ms, body, options)",
+    );
+    expectError(
+      thrownBy(() => failAt(1, taskFunction, wrong(value))),
+      TypeError,
+      "failAt(time, body, options)",
+    );
+    expectError(
+      thrownBy(() => new CancelScope(wrong(value))),
+      TypeError,
+      "new CancelScope(options): options must",
+    );
   }
   const strict = thrownBy(() => openNursery(taskFunction, wrong({ strictExceptionGroups: "no" })));
   expectError(strict, TypeError, "strictExceptionGroups", '"no"');

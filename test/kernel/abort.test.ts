@@ -139,6 +139,34 @@ describe("an abort function that", () => {
     });
   });
 
+  test("refused is not asked again when a shield was raised and lowered, nor for Ctrl-C", () => {
+    virtual(function* () {
+      let asked = 0;
+      const task = currentTask();
+      const [outer, inner] = [new CancelScope(), new CancelScope()];
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          yield* passes(3);
+          outer.cancel();
+          for (const shield of [true, false, true, false]) inner.shield = shield;
+          task.runner.interrupt();
+          expect(asked).toBe(1);
+          reschedule(task);
+        });
+        yield* outer.run(() =>
+          inner.run(function* () {
+            yield* yieldIndefinitely(() => {
+              asked++;
+              return Abort.FAILED;
+            });
+            expect(yield* errorOf(yieldBriefly())).toBeInstanceOf(KeyboardInterrupt);
+            expect(yield* errorOf(yieldBriefly())).toBeInstanceOf(Cancelled);
+          }),
+        );
+      });
+    });
+  });
+
   test("refuses, reschedules by itself and returns FAILED, is in order", () => {
     virtual(function* () {
       let value: unknown;

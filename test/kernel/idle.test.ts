@@ -14,6 +14,7 @@ import {
 import { currentCallSoonThreadAndSignalSafe, yieldBriefly } from "../../src/hazmat.ts";
 import { MockClock, waitAllTasksBlocked } from "../../src/testing.ts";
 import { passes, thrownBy, virtual } from "./programs.ts";
+import { SimulatedIo, simulate } from "./simulated.ts";
 
 describe("waitAllTasksBlocked", () => {
   test("returns when every other task is blocked", () => {
@@ -90,6 +91,32 @@ describe("waitAllTasksBlocked", () => {
     });
   });
 
+  test("a deadline that fires begins the cushion anew", () => {
+    runSync(function* () {
+      let lastWoken = 0;
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          for (let i = 0; i < 4; i++) {
+            yield* sleep(8);
+            lastWoken = performance.now();
+          }
+          yield* sleepForever();
+        });
+        yield* waitAllTasksBlocked(20);
+        expect(performance.now() - lastWoken).toBeGreaterThanOrEqual(19.9);
+        nursery.cancelScope.cancel();
+      });
+    });
+  });
+
+  test("a wait that ended early and for nothing is no idleness", () => {
+    const io = new SimulatedIo(); // whose polls end at once, in real time
+    const before = performance.now();
+    simulate(() => waitAllTasksBlocked(5), { io });
+    expect(performance.now() - before).toBeGreaterThanOrEqual(5);
+    expect(io.polls.length).toBeGreaterThan(1);
+  });
+
   test("can be cancelled, and then wakes nobody else", () => {
     virtual(function* () {
       const trail: string[] = [];
@@ -132,7 +159,7 @@ describe("waitAllTasksBlocked", () => {
           if (++calls === 5) clearInterval(timer);
         });
       }, 5);
-      yield* waitAllTasksBlocked(100);
+      yield* waitAllTasksBlocked(250);
       expect(calls).toBe(5);
     });
   });

@@ -1,0 +1,75 @@
+/**
+ * A run that is idle for a second, in one of several ways; says how much of the CPU the process used in that second, in
+ * milliseconds. The arguments: the host, and the way.
+ */
+import { Descriptors } from "../../io/descriptors.ts";
+import { currentCallSoonThreadAndSignalSafe, waitReadable } from "../../../src/hazmat.ts";
+import { type RunOptions, fromPromise, openNursery, run, runSync, sleep, sleepForever } from "../../../src/index.ts";
+
+const [host, way] = process.argv.slice(2);
+const descriptors = new Descriptors();
+
+function* measured(): Generator<any, void, any> {
+  // What the start of the program left to do (compiling, collecting) is done by then.
+  yield* sleep(200);
+  const before = process.cpuUsage();
+  yield* sleep(1000);
+  const { user, system } = process.cpuUsage(before);
+  process.stdout.write(`${((user + system) / 1000).toFixed(1)}\n`);
+}
+
+/** Runs `measured` beside something that waits for ever. */
+function beside(other: () => Generator<any, unknown, any>): () => Generator<any, void, any> {
+  return function* () {
+    yield* openNursery(function* (nursery) {
+      nursery.startSoon(other);
+      yield* measured();
+      nursery.cancelScope.cancel();
+    });
+  };
+}
+
+const ways: Record<string, [() => Generator<any, void, any>, RunOptions?]> = {
+  sleeping: [measured],
+  "for ever": [beside(sleepForever as () => Generator<any, void, any>)],
+  "until the end of days": [beside(() => sleep(2 ** 45) as unknown as Generator<any, void, any>)],
+  descriptor: [
+    beside(function* () {
+      yield* waitReadable(descriptors.pipe()[0]);
+    }),
+  ],
+  "descriptor, poll": [
+    beside(function* () {
+      yield* waitReadable(descriptors.pipe()[0]);
+    }),
+    { io: "poll" },
+  ],
+  /** The second wait rests on what the backend knew before. */
+  "descriptor, again": [
+    beside(function* () {
+      const [reading] = descriptors.pipe();
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(() => waitReadable(reading));
+        yield* sleep(10);
+        nursery.cancelScope.cancel();
+      });
+      yield* waitReadable(reading);
+    }),
+  ],
+  "handle given out": [
+    beside(function* () {
+      currentCallSoonThreadAndSignalSafe().forThread(() => {});
+      yield* sleepForever();
+    }),
+  ],
+  promise: [
+    beside(function* () {
+      yield* fromPromise(new Promise(() => {}));
+    }),
+  ],
+};
+
+const [main, options] = ways[way]!;
+if (host === "run") await run(main, options);
+else runSync(main, options);
+descriptors[Symbol.dispose]();
