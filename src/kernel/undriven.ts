@@ -39,10 +39,10 @@ export interface Line {
 export type UndrivenReport = (line: Line) => void;
 
 let watching: UndrivenReport | null = null;
-let newest: Drivable | null = null;
+/** What the hot path touches: plain fields of one object. */
+const ledger: { newest: Drivable | null; stacks: number } = { newest: null, stacks: 0 };
 const older = new Set<Drivable>();
 let lines = new Map<string, Line>();
-let stacks = 0;
 let refilledAt = 0;
 
 /** Of an operation that was let go: nobody can drive it any more. */
@@ -52,20 +52,25 @@ const lost = new FinalizationRegistry<Line>((line) => {
 
 /** An operation was made. */
 export function noteMade(operation: Drivable): void {
+  const before = ledger.newest;
+  ledger.newest = operation;
+  if (before !== null || ledger.stacks > 0) noteMadeWithCare(operation, before);
+}
+
+function noteMadeWithCare(operation: Drivable, before: Drivable | null): void {
   if (watching === null) return;
-  if (newest !== null) remember(newest);
-  newest = operation;
-  if (stacks > 0) {
-    stacks--;
+  if (before !== null) remember(before);
+  if (ledger.stacks > 0) {
+    ledger.stacks--;
     operation.origin = new Error();
   }
 }
 
 /** It is being driven, or was handed to something that answers for it. */
 export function noteDriven(operation: Drivable): void {
-  if (newest === operation) newest = null;
+  if (ledger.newest === operation) ledger.newest = null;
   else if (older.size > 0 || lines.size > 0) forget(operation);
-  operation.origin = null;
+  if (operation.origin !== null) operation.origin = null;
 }
 
 function remember(operation: Drivable): void {
@@ -110,10 +115,10 @@ function report(line: Line): void {
 /** A run begins: operations made from now on are its. */
 export function watchUndriven(report: UndrivenReport, now: number): void {
   watching = report;
-  newest = null;
+  ledger.newest = null;
+  ledger.stacks = STACKS_AT_ONCE;
   older.clear();
   lines = new Map();
-  stacks = STACKS_AT_ONCE;
   refilledAt = now;
 }
 
@@ -122,13 +127,15 @@ export function refillStacks(now: number): void {
   const earned = Math.floor(((now - refilledAt) / 1_000) * STACKS_PER_SECOND);
   if (earned <= 0) return;
   refilledAt = now;
-  stacks = Math.min(STACKS_AT_ONCE, stacks + earned);
+  ledger.stacks = Math.min(STACKS_AT_ONCE, ledger.stacks + earned);
 }
 
 /** The run ended: whatever was not driven never will be. */
 export function reportUndriven(): void {
-  if (newest !== null) older.add(newest);
-  newest = null;
+  const { newest } = ledger;
+  if (newest !== null && watching !== null) older.add(newest);
+  ledger.newest = null;
+  ledger.stacks = 0;
   for (const operation of older) count(operation);
   older.clear();
   for (const line of lines.values()) if (line.count > 0) report(line);

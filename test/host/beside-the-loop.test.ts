@@ -121,7 +121,9 @@ describe("in tasks", () => {
             }
           });
           for (let i = 0; i < 5; i++) {
-            expect(yield* abortable(async (signal) => (await fetch(`${server.url}${i}`, { signal })).text())).toBe("taken");
+            expect(yield* abortable(async (signal) => (await fetch(`${server.url}${i}`, { signal })).text())).toBe(
+              "taken",
+            );
           }
         }),
       );

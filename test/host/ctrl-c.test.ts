@@ -81,8 +81,7 @@ for (const host of ["run", "runSync"]) {
     test("a wait for a promise is interrupted", () =>
       expectEnding("promise", ["fromPromise: KeyboardInterrupt", "and again: nothing", "ended"]));
 
-    test("a shield keeps nothing off", () =>
-      expectEnding("shielded", ["in the shield: KeyboardInterrupt", "ended"]));
+    test("a shield keeps nothing off", () => expectEnding("shielded", ["in the shield: KeyboardInterrupt", "ended"]));
 
     test("it comes once", () => expectEnding("once", ["first: KeyboardInterrupt", "later: nothing", "ended"]));
 
@@ -186,23 +185,14 @@ for (const host of ["run", "runSync"]) {
       expectEnding("listenerAfterPress", ["main: KeyboardInterrupt", "ended", "1 listeners"]));
 
     test("after the run SIGINT has its default action again", () =>
-      expectEnding(
-        "nothing",
-        ["in the run SIGINT is caught", "ended", "after the run SIGINT is default"],
-        "SIGINT",
-      ));
+      expectEnding("nothing", ["in the run SIGINT is caught", "ended", "after the run SIGINT is default"], "SIGINT"));
 
     for (const scenario of ["ignored", "unrestrictedIgnored"]) {
       test(`where SIGINT is ignored it stays so: ${scenario}`, async () => {
         const ignoring = ["sh", "-c", `trap "" INT; exec "$@"`, "sh", process.execPath, program, scenario, host];
         const { said, end } = await play(ignoring);
         expect({ said, end }).toEqual({
-          said: [
-            "in the run SIGINT is ignored",
-            "main: nothing",
-            "ended",
-            "after the run SIGINT is ignored",
-          ],
+          said: ["in the run SIGINT is ignored", "main: nothing", "ended", "after the run SIGINT is ignored"],
           end: 0,
         });
       });

@@ -1,7 +1,15 @@
 /** Descriptor waits in `run`: a helper thread sleeps for the run, and what it sleeps on may change at any time. */
 import { describe, expect, test } from "bun:test";
 import { notifyClosing, waitReadable, waitWritable } from "../../src/hazmat.ts";
-import { BusyResourceError, CancelScope, ClosedResourceError, moveOnAfter, openNursery, run, sleep } from "../../src/index.ts";
+import {
+  BusyResourceError,
+  CancelScope,
+  ClosedResourceError,
+  moveOnAfter,
+  openNursery,
+  run,
+  sleep,
+} from "../../src/index.ts";
 import { Descriptors, drain, fill, read, signal, write } from "../io/descriptors.ts";
 
 /** Some turns of the loop, in which the run falls asleep and its helper thread with it. */
@@ -227,7 +235,7 @@ describe.skipIf(process.platform !== "linux").each(["epoll", "poll"] as const)("
                   if (round % 10 === index) yield* sleep(1);
                   if (round % 8 === 0) setTimeout(() => write(client, "ping"), 1);
                   else write(client, "ping");
-                  for (let got = 0; got < 4; ) {
+                  for (let got = 0; got < 4;) {
                     const heard = yield* moveOnAfter(round % 5 === 0 ? 0.2 : 1000, function* () {
                       yield* waitReadable(client);
                       return true;

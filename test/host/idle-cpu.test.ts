@@ -11,12 +11,16 @@ const DESCRIPTOR_WAYS = ["descriptor", "descriptor, poll", "descriptor, again"];
 describe.skipIf(process.platform !== "linux")("an idle run uses no CPU for a second", () => {
   for (const host of ["run", "runSync"]) {
     for (const way of [...WAYS, ...DESCRIPTOR_WAYS]) {
-      test.concurrent(`${host}: ${way}`, async () => {
-        const { said, end } = await runProgram("idle", [host, way]);
-        expect(end).toBe(0);
-        expect(said).toHaveLength(1);
-        expect(Number(said[0])).toBeLessThan(LITTLE);
-      }, 30_000);
+      test.concurrent(
+        `${host}: ${way}`,
+        async () => {
+          const { said, end } = await runProgram("idle", [host, way]);
+          expect(end).toBe(0);
+          expect(said).toHaveLength(1);
+          expect(Number(said[0])).toBeLessThan(LITTLE);
+        },
+        30_000,
+      );
     }
   }
 });

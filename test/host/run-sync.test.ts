@@ -26,40 +26,33 @@ function thrownBy(fn: () => unknown): any {
 
 describe("can be called", () => {
   const places: Record<string, (callback: () => void) => void> = {
-    "an async function, after an await": (callback) => void Bun.sleep(0).then(callback),
-    "a microtask": (callback) => void Promise.resolve().then(callback),
-    "queueMicrotask": queueMicrotask,
-    "nextTick": process.nextTick,
+    "an async function, after an await": (act) => void Bun.sleep(0).then(act),
+    "a microtask": (act) => void Promise.resolve().then(act),
+    queueMicrotask,
+    nextTick: process.nextTick,
     "a timer": (callback) => void setTimeout(callback, 1),
     "an immediate": setImmediate,
   };
+  async function* main(): AsyncGenerator<any, string[], any> {
+    const trail: string[] = [];
+    const lot = new ParkingLot();
+    yield* openNursery(function* (nursery) {
+      nursery.startSoon(async function* () {
+        await Promise.resolve();
+        yield* lot.park();
+        trail.push("async");
+      });
+      yield* sleep(1);
+      lot.unpark();
+    });
+    trail.push(yield* fromPromise(Promise.resolve("promise")));
+    return trail;
+  }
   for (const [place, later] of Object.entries(places)) {
     test(`from ${place}, with plain and async tasks`, async () => {
-      const trail = await new Promise((resolve, reject) =>
-        later(() => {
-          try {
-            resolve(
-              runSync(async function* () {
-                const trail: string[] = [];
-                const lot = new ParkingLot();
-                yield* openNursery(function* (nursery) {
-                  nursery.startSoon(async function* () {
-                    await null;
-                    yield* lot.park();
-                    trail.push("async");
-                  });
-                  yield* sleep(1);
-                  lot.unpark();
-                });
-                trail.push(yield* fromPromise(Promise.resolve("promise")));
-                return trail;
-              }),
-            );
-          } catch (error) {
-            reject(error as Error);
-          }
-        }),
-      );
+      const { promise, resolve } = Promise.withResolvers<string[]>();
+      later(() => resolve(Promise.try(() => runSync(main))));
+      const trail = await promise;
       expect(trail).toEqual(["async", "promise"]);
     });
   }
@@ -99,7 +92,11 @@ describe("a promise that needs Bun's loop", () => {
 
   test("in fromPromise and abortable: a UsageError in the task that waits, which may catch it", () => {
     runSync(function* () {
-      for (const operation of [() => fromPromise(never()), () => abortable(() => never()), () => fromPromise(Bun.sleep(1))]) {
+      for (const operation of [
+        () => fromPromise(never()),
+        () => abortable(() => never()),
+        () => fromPromise(Bun.sleep(1)),
+      ]) {
         let thrown: unknown;
         try {
           yield* operation();
@@ -152,7 +149,11 @@ describe("a promise that needs Bun's loop", () => {
     expect(error.message).toContain("stuckInAnAwait");
     expect(error.message).toContain("use run()");
     expect(trail).toEqual(["unwound"]);
-    expect(runSync(function* () { return "sound"; })).toBe("sound");
+    expect(
+      runSync(function* () {
+        return "sound";
+      }),
+    ).toBe("sound");
   });
 
   test("is left alone while a deadline, or anything else, may end the wait", () => {
@@ -185,7 +186,10 @@ test("a deadlock ends it", () => {
 
 describe.skipIf(process.platform !== "linux")("in a process of its own", () => {
   test("a handle given out keeps it waiting: a Worker ends the wait", async () => {
-    expect(await runProgram("waits-sync", ["worker"])).toEqual({ said: ["waiting", "from the Worker", "ended"], end: 0 });
+    expect(await runProgram("waits-sync", ["worker"])).toEqual({
+      said: ["waiting", "from the Worker", "ended"],
+      end: 0,
+    });
   });
 
   for (const io of ["epoll", "poll"] as const) {

@@ -38,7 +38,9 @@ describe("the order of things", () => {
 
   test("what an instrument's beforeRun does comes before run() returns", () => {
     const trail: string[] = [];
-    const instruments = [{ beforeRun: () => void trail.push("beforeRun"), afterRun: () => void trail.push("afterRun") }];
+    const instruments = [
+      { beforeRun: () => void trail.push("beforeRun"), afterRun: () => void trail.push("afterRun") },
+    ];
     const running = run(
       function* () {
         trail.push("main");
@@ -75,7 +77,9 @@ describe("the order of things", () => {
         throw new RangeError("mine");
       }),
     ];
-    const names = (await Promise.allSettled(made)).map((one) => one.status === "rejected" && (one.reason as Error).name);
+    const names = (await Promise.allSettled(made)).map(
+      (one) => one.status === "rejected" && (one.reason as Error).name,
+    );
     expect(names.slice(0, 3).every((name) => name === "TypeError" || name === "RangeError")).toBe(true);
     expect(names[3]).toBe("RangeError");
   });
@@ -88,10 +92,12 @@ describe("the order of things", () => {
       yield* sleep(1);
       yield* waitReadable(ready);
       return "first";
-    }).then((first) => run(function* () {
-      yield* sleep(1);
-      return [first, "second"];
-    }));
+    }).then((first) =>
+      run(function* () {
+        yield* sleep(1);
+        return [first, "second"];
+      }),
+    );
     expect(outcome).toEqual(["first", "second"]);
   });
 
@@ -148,8 +154,22 @@ describe("one after the other", () => {
 
   test("run and runSync in turn", async () => {
     for (let round = 0; round < 50; round++) {
-      expect(runSync(() => openNursery(function* () { yield* sleep(0); return round; }))).toBe(round);
-      expect(await run(() => openNursery(async function* () { yield* sleep(0); return round; }))).toBe(round);
+      expect(
+        runSync(() =>
+          openNursery(function* () {
+            yield* sleep(0);
+            return round;
+          }),
+        ),
+      ).toBe(round);
+      expect(
+        await run(() =>
+          openNursery(async function* () {
+            yield* sleep(0);
+            return round;
+          }),
+        ),
+      ).toBe(round);
     }
   });
 });
@@ -190,14 +210,22 @@ describe("a run in a run", () => {
     }
     expect(refused).toBeGreaterThan(0);
     await outer;
-    expect(await run(function* () { return "free"; })).toBe("free");
+    expect(
+      await run(function* () {
+        return "free";
+      }),
+    ).toBe("free");
   });
 });
 
 describe("deadlockDetection", () => {
   const detect = { deadlockDetection: true };
   const never = (): Promise<unknown> => new Promise(() => {});
-  const failure = (promise: Promise<unknown>): Promise<any> => promise.then(() => null, (error: unknown) => error);
+  const failure = (promise: Promise<unknown>): Promise<any> =>
+    promise.then(
+      () => null,
+      (error: unknown) => error,
+    );
 
   test("true: a run that nothing can wake ends with DeadlockError, after main's clean-up", async () => {
     const trail: string[] = [];
@@ -219,7 +247,11 @@ describe("deadlockDetection", () => {
     const error = await failure(run(() => yieldIndefinitely(() => Abort.FAILED), detect));
     expect(error).toBeInstanceOf(DeadlockError);
     expect(error.message).toContain("cannot be cancelled");
-    expect(await run(function* () { return "sound"; })).toBe("sound");
+    expect(
+      await run(function* () {
+        return "sound";
+      }),
+    ).toBe("sound");
   });
 
   test("true: a promise, a descriptor, a deadline, a handle given out may all wake it", async () => {
@@ -250,18 +282,21 @@ describe("deadlockDetection", () => {
 });
 
 test("inside a bun:test test, run() is awaited like anything else", async () => {
-  const trail = await run(async function* () {
-    const trail: number[] = [];
-    yield* openNursery(async function* (nursery) {
-      for (const ms of [3, 1, 2]) {
-        nursery.startSoon(async function* () {
-          yield* sleep(ms * 1000);
-          trail.push(ms);
-        });
-      }
-    });
-    return trail;
-  }, { clock: new MockClock({ autojumpThreshold: 0 }) });
+  const trail = await run(
+    async function* () {
+      const trail: number[] = [];
+      yield* openNursery(async function* (nursery) {
+        for (const ms of [3, 1, 2]) {
+          nursery.startSoon(async function* () {
+            yield* sleep(ms * 1000);
+            trail.push(ms);
+          });
+        }
+      });
+      return trail;
+    },
+    { clock: new MockClock({ autojumpThreshold: 0 }) },
+  );
   expect(trail).toEqual([1, 2, 3]);
 });
 

@@ -35,8 +35,8 @@ import { Descriptors } from "../io/descriptors.ts";
 const PLACES: Record<string, (callback: () => void) => void> = {
   "a timer": (callback) => void setTimeout(callback, 5),
   "an immediate": (callback) => void setTimeout(() => setImmediate(callback), 5),
-  "a promise's callback": (callback) => void Bun.sleep(5).then(callback),
-  "nextTick": (callback) => void setTimeout(() => process.nextTick(callback), 5),
+  "a promise's callback": (act) => void Bun.sleep(5).then(act),
+  nextTick: (callback) => void setTimeout(() => process.nextTick(callback), 5),
   "an event's listener": (callback) => {
     const target = new EventTarget();
     target.addEventListener("event", callback);
@@ -226,37 +226,40 @@ describe("what happens while the scheduler looks for something to do", () => {
       });
 
       for (const io of ["epoll", "poll"] as const) {
-        test.skipIf(process.platform !== "linux")(`${name} on ${io}: a Worker's call that comes at ${hook}`, async () => {
-          // The very call that a Worker makes, at the worst of moments: what it wakes the run by is there to be read
-          // when the run looks at its descriptors, last thing before it sleeps.
-          let call: (() => void) | null = null;
-          const instrument = {
-            [hook]() {
-              const now = call;
-              call = null;
-              now?.();
-            },
-          };
-          await host(
-            function* () {
-              using descriptors = new Descriptors();
-              const idle = descriptors.eventfd();
-              const lot = new ParkingLot();
-              const handle = currentCallSoonThreadAndSignalSafe().forThread(() => void lot.unpark());
-              const fromWorker = connectCallSoon(handle as WorkerHandle);
-              yield* openNursery(function* (nursery) {
-                nursery.startSoon(() => waitReadable(idle));
-                for (let round = 0; round < 50; round++) {
-                  yield* sleep(0.1);
-                  call = fromWorker;
-                  yield* lot.park();
-                }
-                nursery.cancelScope.cancel();
-              });
-            },
-            { instruments: [instrument], io },
-          );
-        });
+        test.skipIf(process.platform !== "linux")(
+          `${name} on ${io}: a Worker's call that comes at ${hook}`,
+          async () => {
+            // The very call that a Worker makes, at the worst of moments: what it wakes the run by is there to be read
+            // when the run looks at its descriptors, last thing before it sleeps.
+            let call: (() => void) | null = null;
+            const instrument = {
+              [hook]() {
+                const now = call;
+                call = null;
+                now?.();
+              },
+            };
+            await host(
+              function* () {
+                using descriptors = new Descriptors();
+                const idle = descriptors.eventfd();
+                const lot = new ParkingLot();
+                const handle = currentCallSoonThreadAndSignalSafe().forThread(() => void lot.unpark());
+                const fromWorker = connectCallSoon(handle as WorkerHandle);
+                yield* openNursery(function* (nursery) {
+                  nursery.startSoon(() => waitReadable(idle));
+                  for (let round = 0; round < 50; round++) {
+                    yield* sleep(0.1);
+                    call = fromWorker;
+                    yield* lot.park();
+                  }
+                  nursery.cancelScope.cancel();
+                });
+              },
+              { instruments: [instrument], io },
+            );
+          },
+        );
       }
     }
 

@@ -2,8 +2,22 @@
  * Some of everything that the library does by means that a bundler might break: a helper thread, foreign calls, a signal
  * handler, sockets, a Worker. Says a line for each. The parent sends a SIGINT when it says "ready".
  */
-import { connectCallSoon, currentCallSoonThreadAndSignalSafe, type WorkerHandle, waitReadable } from "../../../src/hazmat.ts";
-import { KeyboardInterrupt, fromPromise, moveOnAfter, openNursery, run, runSync, sleep, sleepForever } from "../../../src/index.ts";
+import {
+  connectCallSoon,
+  currentCallSoonThreadAndSignalSafe,
+  type WorkerHandle,
+  waitReadable,
+} from "../../../src/hazmat.ts";
+import {
+  KeyboardInterrupt,
+  fromPromise,
+  moveOnAfter,
+  openNursery,
+  run,
+  runSync,
+  sleep,
+  sleepForever,
+} from "../../../src/index.ts";
 import { type Socket, socket } from "../../../src/socket.ts";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);

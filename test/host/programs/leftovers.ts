@@ -13,7 +13,8 @@ const [host, ending, io, press] = process.argv.slice(2);
 const ROUNDS = 5;
 
 /** Threads of Bun's and its engine's, which come and go as they like. */
-const ENGINES = /^(JITWorker|HeapHelper|HeapHelpr|JSCWarmUp|JSC|mi-scavenger|Signal Sender|Bun Pool|HTTP Client|leftovers|bun|main|GC)/;
+const ENGINES =
+  /^(JITWorker|HeapHelper|HeapHelpr|JSCWarmUp|JSC|mi-scavenger|Signal Sender|Bun Pool|HTTP Client|leftovers|bun|main|GC)/;
 
 function threads(): string[] {
   const names: string[] = [];
@@ -49,22 +50,25 @@ function busy(body: () => Generator<any, unknown, any>): () => Generator<any, un
   return function* main() {
     using descriptors = new Descriptors();
     currentCallSoonThreadAndSignalSafe().forThread(() => {});
-    return yield* openNursery(function* (nursery) {
-      const never = descriptors.eventfd();
-      nursery.startSoon(() => waitReadable(never));
-      nursery.startSoon(() => sleep(1e9));
-      if (host === "run") nursery.startSoon(() => fromPromise(new Promise(() => {})));
-      // One wait that ends: a helper thread, if there is one, is at work then.
-      const soon = descriptors.eventfd();
-      nursery.startSoon(function* () {
-        yield* sleep(1);
-        signal(soon);
-      });
-      yield* waitReadable(soon);
-      const value = yield* body();
-      nursery.cancelScope.cancel();
-      return value;
-    }, { strictExceptionGroups: false });
+    return yield* openNursery(
+      function* (nursery) {
+        const never = descriptors.eventfd();
+        nursery.startSoon(() => waitReadable(never));
+        nursery.startSoon(() => sleep(1e9));
+        if (host === "run") nursery.startSoon(() => fromPromise(new Promise(() => {})));
+        // One wait that ends: a helper thread, if there is one, is at work then.
+        const soon = descriptors.eventfd();
+        nursery.startSoon(function* () {
+          yield* sleep(1);
+          signal(soon);
+        });
+        yield* waitReadable(soon);
+        const value = yield* body();
+        nursery.cancelScope.cancel();
+        return value;
+      },
+      { strictExceptionGroups: false },
+    );
   };
 }
 
@@ -139,7 +143,9 @@ const after = snapshot();
 process.stdout.write(`${[...outcomes].join(" ")}\n`);
 process.stdout.write(`${Bun.deepEquals(before, after) ? "no more than before" : JSON.stringify({ before, after })}\n`);
 const { threads: left, interrupt } = after as { threads: string[]; interrupt: boolean };
-process.stdout.write(`threads: ${left.join(" ")}; handler: ${interrupt}; listeners: ${process.listenerCount("SIGINT")}\n`);
+process.stdout.write(
+  `threads: ${left.join(" ")}; handler: ${interrupt}; listeners: ${process.listenerCount("SIGINT")}\n`,
+);
 if (press === "press") {
   process.kill(process.pid, "SIGINT");
   setTimeout(() => process.stdout.write("still here\n"), 1000);
