@@ -51,11 +51,14 @@ export function installSigint(wakeFd: number, listener?: () => void): SigintWatc
   if (handler === null || handler.is_default() === 0) return null;
   let watch: Watch | null = null;
   let heard = 0;
-  const underneath = listener === undefined ? undefined : (): void => {
-    heard++;
-    if (watch !== null && watch.seen < heard) watch.note();
-    listener();
-  };
+  const underneath =
+    listener === undefined
+      ? undefined
+      : (): void => {
+          heard++;
+          if (watch !== null && watch.seen < heard) watch.note();
+          listener();
+        };
   if (underneath !== undefined) process.on("SIGINT", underneath);
   handler.install(wakeFd, listener === undefined ? 0 : 1);
   watch = new Watch(handler, underneath);

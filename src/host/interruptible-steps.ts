@@ -9,7 +9,7 @@ const HOOK = Symbol.for("tribun.interruptibleSteps");
  * How long after a signal, in ms, the engine may stop the code: it is told by another thread. What comes while a turn is
  * set up must not stop the scheduler.
  */
-const STOP_TAKES = 0.1;
+const STOP_TAKES = 0.25;
 
 /**
  * Steps of tasks that a Ctrl-C stops wherever they are, endless loops included. JavaScript has one way to do that: the

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   abortable,
+  failAfter,
   fromPromise,
   moveOnAfter,
   openNursery,
@@ -136,11 +137,12 @@ describe("in tasks", () => {
 
 describe("beside a run", () => {
   /** What goes on beside a run that does `body` until it is told to stop. */
-  async function beside(body: (stopped: () => boolean) => Operation<unknown>, io?: "epoll" | "poll"): Promise<void> {
+  async function beside(body: () => Operation<unknown>, io?: "epoll" | "poll"): Promise<void> {
     using server = echoServer();
-    let stopped = false;
     const controller = new AbortController();
-    const running = run(() => body(() => stopped), { signal: controller.signal, ...(io === undefined ? {} : { io }) });
+    // A run that took the thread for itself would end by the deadline, and the test fail.
+    const main = (): Operation<unknown> => failAfter(10_000, body);
+    const running = run(main, { signal: controller.signal, ...(io === undefined ? {} : { io }) });
     let ticks = 0;
     const ticker = setInterval(() => ticks++, 1);
     expect(await (await fetch(`${server.url}/beside`)).text()).toBe("/beside");
@@ -151,7 +153,6 @@ describe("beside a run", () => {
     await new Promise(setImmediate);
     expect(ticks).toBeGreaterThan(0);
     clearInterval(ticker);
-    stopped = true;
     controller.abort("stopped");
     expect(await running.catch((error: unknown) => error)).toBe("stopped");
   }
@@ -230,7 +231,7 @@ describe("a busy run", () => {
           for (; ticks < 20; steps++) yield* yieldBriefly();
         },
       }[kind] as () => Operation<void>;
-      await run(spin); // it ends only because the ticker goes on
+      await run(() => failAfter(10_000, spin)); // it ends only because the ticker goes on
       clearInterval(ticker);
       clearImmediate(immediate);
       // And it is the run that has the most of the thread: many steps go into one turn of the loop.

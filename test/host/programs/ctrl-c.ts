@@ -122,7 +122,7 @@ const programs: Record<string, () => Coroutine<unknown>> = {
     using _other = other;
     say("ready");
     yield* outcomeOf("waitReadable", waitReadable(end));
-    other.send(new Uint8Array(1));
+    yield* other.send(new Uint8Array(1));
     yield* outcomeOf("and again", waitReadable(end));
   },
 
@@ -203,7 +203,6 @@ const programs: Record<string, () => Coroutine<unknown>> = {
     press();
     throw new RangeError("main's own");
   },
-
 
   async *besideSystemTask() {
     spawnSystemTask(async function* () {
@@ -313,7 +312,11 @@ const programs: Record<string, () => Coroutine<unknown>> = {
       );
       yield* checkpoint();
     }
-    say("ready");
+    // Said by protected code, while main is asleep: else main might be interrupted before it is.
+    spawnSystemTask(async function* () {
+      yield* checkpoint();
+      say("ready");
+    });
     yield* outcomeOf("asleep", longSleep());
   },
 
@@ -345,11 +348,12 @@ const programs: Record<string, () => Coroutine<unknown>> = {
         storage.run(name, () =>
           nursery.startSoon(async function* () {
             yield* lot.park();
-            await null;
+            await Promise.resolve();
             say(`${name} has ${storage.getStore()}`);
           }),
         );
       }
+      yield* checkpoint();
       yield* outcomeOf(
         "interrupted",
         call(() =>
