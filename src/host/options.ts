@@ -72,7 +72,11 @@ export function begin(
   } = options;
   const wrong = (option: string, wanted: string, got: unknown): TypeError =>
     new TypeError(`${what}(main, { ${option} }): ${option} must be ${wanted}, not ${describe(got)}`);
-  if (typeof clock?.currentTime !== "function" || typeof clock.startClock !== "function" || typeof clock.deadlineToSleepTime !== "function") {
+  if (
+    typeof clock?.currentTime !== "function" ||
+    typeof clock.startClock !== "function" ||
+    typeof clock.deadlineToSleepTime !== "function"
+  ) {
     throw wrong("clock", "an object with startClock(), currentTime() and deadlineToSleepTime(deadline)", clock);
   }
   if (typeof instruments !== "object" || instruments === null || !(Symbol.iterator in instruments)) {
@@ -95,12 +99,22 @@ export function begin(
         "the second run after the first, or in a Worker",
     );
   }
-  const interruptibleSteps = restrictKeyboardInterruptToCheckpoints || !Bun.isMainThread ? null : new InterruptibleSteps();
+  const interruptibleSteps =
+    restrictKeyboardInterruptToCheckpoints || !Bun.isMainThread ? null : new InterruptibleSteps();
   const manager = chooseIo(io);
   let runner: Runner | null = null;
   try {
     runner = new Runner(
-      { clock, io: manager, host, instruments: hooks, signal, seed, strictExceptionGroups, interruptibly: interruptibleSteps?.run ?? null },
+      {
+        clock,
+        io: manager,
+        host,
+        instruments: hooks,
+        signal,
+        seed,
+        strictExceptionGroups,
+        interruptibly: interruptibleSteps?.run ?? null,
+      },
       main,
     );
     runner.pass(0); // the root task's first step: main and the call-soon task are there, and have not begun

@@ -200,7 +200,12 @@ export class EntryQueue {
   #run(call: Call): void {
     try {
       const made = call.fn(...call.args);
-      if (typeof made === "object" && made !== null && (Symbol.iterator in made || Symbol.asyncIterator in made) && "next" in made) {
+      if (
+        typeof made === "object" &&
+        made !== null &&
+        (Symbol.iterator in made || Symbol.asyncIterator in made) &&
+        "next" in made
+      ) {
         throw new TypeError(
           `callSoon(fn): ${call.fn.name || "fn"} is a task function, and nobody runs the coroutine it returned; give a ` +
             "plain function, which may call spawnSystemTask(fn)",

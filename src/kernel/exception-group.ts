@@ -77,7 +77,10 @@ function matcherOf(what: ErrorMatcher): (error: unknown) => boolean {
     throw new TypeError(`split(what): what must be an error class or a predicate, not ${describe(what)}`);
   }
   const { prototype } = what;
-  const isClass = typeof prototype === "object" && prototype !== null && (prototype === Error.prototype || prototype instanceof Error);
+  const isClass =
+    typeof prototype === "object" &&
+    prototype !== null &&
+    (prototype === Error.prototype || prototype instanceof Error);
   if (isClass) return (error) => error instanceof (what as abstract new () => unknown);
   return what as (error: unknown) => boolean;
 }

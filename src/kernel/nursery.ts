@@ -87,7 +87,10 @@ export class Nursery {
    *
    * @throws UsageError when the nursery is closed, or when the task ends without calling `started()`.
    */
-  start<A extends unknown[], V = any>(fn: (...args: [...A, TaskStatus<V>]) => Coroutine<unknown>, ...args: A): Operation<V> {
+  start<A extends unknown[], V = any>(
+    fn: (...args: [...A, TaskStatus<V>]) => Coroutine<unknown>,
+    ...args: A
+  ): Operation<V> {
     checkTaskFunction(fn, "nursery.start(fn)");
     return new Start<A, V>(this, fn, args);
   }
@@ -343,7 +346,8 @@ class StartStatus<V> implements TaskStatus<V> {
   }
 
   started(value?: V): void {
-    if (this.called) throw new UsageError("taskStatus.started() was called twice by one task: call it once, when ready");
+    if (this.called)
+      throw new UsageError("taskStatus.started() was called twice by one task: call it once, when ready");
     this.called = true;
     this.value = value;
     // That start() was cancelled: the task stays with it, and unwinds there.
@@ -420,4 +424,3 @@ class Start<A extends unknown[], V> extends SingleUse<V> {
     return keepKeyboardInterrupt(this.#hidden as Nursery, raiseCancel);
   }
 }
-

@@ -199,7 +199,9 @@ export function removeParkingLotBreaker(task: Task, lot: ParkingLot): void {
   checkLot(lot, "removeParkingLotBreaker(task, lot)");
   const index = task.breaks?.lastIndexOf(lot) ?? -1;
   if (index < 0) {
-    throw new UsageError(`removeParkingLotBreaker(task, lot): task ${task.name} is not registered as a breaker of this lot`);
+    throw new UsageError(
+      `removeParkingLotBreaker(task, lot): task ${task.name} is not registered as a breaker of this lot`,
+    );
   }
   (task.breaks as ParkingLot[]).splice(index, 1);
 }

@@ -160,4 +160,3 @@ export function isCancelled(error: unknown): boolean {
   if (error instanceof Cancelled) return true;
   return error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isCancelled);
 }
-

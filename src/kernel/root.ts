@@ -10,7 +10,11 @@ import { nameOf, type Runner } from "./runner.ts";
  * which is the last to end, so that accepted calls run; the next holds the system tasks, cancelled when main has ended
  * (S16); the innermost holds main.
  */
-export function* root(runner: Runner, main: () => Coroutine<unknown>, signal: AbortSignal | undefined): Generator<Trap, void, any> {
+export function* root(
+  runner: Runner,
+  main: () => Coroutine<unknown>,
+  signal: AbortSignal | undefined,
+): Generator<Trap, void, any> {
   yield* openNursery(function* (entryNursery) {
     yield* openNursery(function* (systemNursery) {
       runner.systemNursery = systemNursery;
@@ -26,7 +30,12 @@ export function* root(runner: Runner, main: () => Coroutine<unknown>, signal: Ab
   });
 }
 
-function startMain(runner: Runner, nursery: Nursery, main: () => Coroutine<unknown>, signal: AbortSignal | undefined): void {
+function startMain(
+  runner: Runner,
+  nursery: Nursery,
+  main: () => Coroutine<unknown>,
+  signal: AbortSignal | undefined,
+): void {
   const body = signal === undefined ? () => callMain(runner, main) : () => callMainUnder(runner, main, signal);
   runner.mainTask = runner.spawn(body, [], nursery, "run(main)", false, nameOf(main));
   runner.mainTask.kiPending = runner.keyboardInterruptPending;
@@ -48,7 +57,11 @@ function* callMain(runner: Runner, main: () => Coroutine<unknown>): Generator<Tr
 }
 
 /** Main in a scope that `signal` cancels. */
-function* callMainUnder(runner: Runner, main: () => Coroutine<unknown>, signal: AbortSignal): Generator<Trap, unknown, any> {
+function* callMainUnder(
+  runner: Runner,
+  main: () => Coroutine<unknown>,
+  signal: AbortSignal,
+): Generator<Trap, unknown, any> {
   const scope = new CancelScope();
   const cancel = (): void => scope.cancel(signal.reason);
   if (signal.aborted) cancel();

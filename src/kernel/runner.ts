@@ -1,9 +1,4 @@
-import {
-  DeadlockError,
-  KeyboardInterrupt,
-  TrioInternalError,
-  UsageError,
-} from "../errors.ts";
+import { DeadlockError, KeyboardInterrupt, TrioInternalError, UsageError } from "../errors.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { leftOpen, takeBack } from "./by-hand.ts";
 import { CancelScope, spread } from "./cancel-scope.ts";
@@ -139,7 +134,11 @@ export class Runner {
     this.baseContext = contextForNewTask();
     this.instruments = new Instruments((error, _instrument, hook) => {
       const stack = error instanceof Error ? (error.stack ?? null) : null;
-      this.host.warn(`an instrument's ${hook} threw ${describe(error)}; the instrument was removed`, "TRIBUN_INSTRUMENT", stack);
+      this.host.warn(
+        `an instrument's ${hook} threw ${describe(error)}; the instrument was removed`,
+        "TRIBUN_INSTRUMENT",
+        stack,
+      );
     });
     for (const instrument of parts.instruments) this.instruments.add(instrument);
     this.entryQueue = new EntryQueue(this.host, (error) => this.#callbackThrew(error));
@@ -149,7 +148,14 @@ export class Runner {
     });
     watchUndriven((line) => this.#undriven(line), performance.now());
     this.#rootScope.enterAsRoot(this);
-    this.rootTask = this.#newTask(root(this, main, parts.signal), "<root>", null, this.#rootScope, this.baseContext, true);
+    this.rootTask = this.#newTask(
+      root(this, main, parts.signal),
+      "<root>",
+      null,
+      this.#rootScope,
+      this.baseContext,
+      true,
+    );
     if (this.instruments.beforeRun !== null) this.baseContext(() => this.instruments.call("beforeRun"));
     this.#announce(this.rootTask);
   }
@@ -234,7 +240,8 @@ export class Runner {
       if (!this.#endFrame(task, frame, true, error)) this.#advance(task, null);
       return;
     }
-    if (result?.value === TRAP && result.done === false && task.frame === frame && task.state !== TaskState.Running) return;
+    if (result?.value === TRAP && result.done === false && task.frame === frame && task.state !== TaskState.Running)
+      return;
     const mistake = this.#judge(task, frame, result);
     if (mistake !== undefined) this.#advance(task, mistake);
   }
@@ -609,7 +616,7 @@ export class Runner {
     const { deadlines } = this;
     if (deadlines.size === 0) return;
     const now = this.clock.currentTime();
-    for (let entry: DeadlineEntry<CancelScope | Sleep> | null; (entry = deadlines.takeDue(now)) !== null; ) {
+    for (let entry: DeadlineEntry<CancelScope | Sleep> | null; (entry = deadlines.takeDue(now)) !== null;) {
       const { owner } = entry;
       this.#due.push(owner instanceof Sleep ? owner : owner.expire());
     }
@@ -657,7 +664,8 @@ export class Runner {
     const fail = function* (): Generator<Trap, void> {
       throw error;
     };
-    if (target === null || target.isClosed) this.crash(new TrioInternalError("a call-soon callback threw", { cause: error }));
+    if (target === null || target.isClosed)
+      this.crash(new TrioInternalError("a call-soon callback threw", { cause: error }));
     else this.spawn(fail, [], target, "callSoon(fn)", true, "<call-soon callback that threw>");
   }
 
@@ -773,7 +781,8 @@ export function nameOf(fn: Function): string {
 
 function badYield(task: Task, value: unknown): string {
   const who = `task ${task.name} yielded`;
-  if (value === TRAP) return `${who} a trap of tribun that no operation stands behind: a task yields only by yield* to one`;
+  if (value === TRAP)
+    return `${who} a trap of tribun that no operation stands behind: a task yields only by yield* to one`;
   if (typeof value === "object" && value !== null) {
     if ("operationName" in value) {
       noteDriven(value as Drivable); // this says it all

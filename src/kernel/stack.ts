@@ -55,5 +55,7 @@ function isScheduler(line: string): boolean {
   if (!/^\s+at /.test(line)) return false;
   if (/\(unknown\b/.test(line)) return true; // a constructor that the engine made up
   if (LIBRARY !== null && (line.includes(`${LIBRARY}src/`) || line.includes(`${LIBRARY}ffi/`))) return true;
-  return /node:async_hooks|\(native|\bat native|\bat (next|throw|snapshot|run|asyncGeneratorResumeNext)\b.*native/.test(line);
+  return /node:async_hooks|\(native|\bat native|\bat (next|throw|snapshot|run|asyncGeneratorResumeNext)\b.*native/.test(
+    line,
+  );
 }

@@ -20,7 +20,9 @@ export function spawnSystemTask<A extends unknown[]>(fn: (...args: A) => Corouti
   const runner = currentRunner("spawnSystemTask(fn)");
   const nursery = runner.systemNursery;
   if (nursery === null || nursery.isClosed) {
-    throw new UsageError("spawnSystemTask(fn): the nursery of the system tasks is closed to new arrivals: the run is ending");
+    throw new UsageError(
+      "spawnSystemTask(fn): the nursery of the system tasks is closed to new arrivals: the run is ending",
+    );
   }
   return runner.spawn(fn, args, nursery, "spawnSystemTask(fn)", true);
 }

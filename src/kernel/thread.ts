@@ -59,9 +59,7 @@ export function currentTask(): Task {
 export function callingTask(what: string): Task {
   const task = thread.task ?? taskOfContext();
   if (task === null) {
-    throw new UsageError(
-      `${what} was called outside a task: call it from a task function, not from a host callback`,
-    );
+    throw new UsageError(`${what} was called outside a task: call it from a task function, not from a host callback`);
   }
   return task;
 }
