@@ -15,44 +15,44 @@ export class DeadlineEntry<T> {
  * place, so set, move and remove are O(log n) and nothing stale stays behind.
  */
 export class Deadlines<T> {
-  readonly #heap: DeadlineEntry<T>[] = [];
-  #order = 0;
+  private readonly heap: DeadlineEntry<T>[] = [];
+  private order = 0;
 
   get size(): number {
-    return this.#heap.length;
+    return this.heap.length;
   }
 
   /** The earliest time, `Infinity` when there is none. */
   get next(): number {
-    return this.#heap.length === 0 ? Infinity : (this.#heap[0] as DeadlineEntry<T>).time;
+    return this.heap.length === 0 ? Infinity : (this.heap[0] as DeadlineEntry<T>).time;
   }
 
   add(entry: DeadlineEntry<T>): void {
-    entry.order = this.#order++;
-    this.#heap.push(entry);
-    this.#up(entry, this.#heap.length - 1);
+    entry.order = this.order++;
+    this.heap.push(entry);
+    this.up(entry, this.heap.length - 1);
   }
 
   remove(entry: DeadlineEntry<T>): void {
     const index = entry.index;
     if (index < 0) return;
     entry.index = -1;
-    const last = this.#heap.pop() as DeadlineEntry<T>;
+    const last = this.heap.pop() as DeadlineEntry<T>;
     if (last === entry) return;
-    this.#down(last, index);
-    if (last.index === index) this.#up(last, index);
+    this.down(last, index);
+    if (last.index === index) this.up(last, index);
   }
 
   /** The earliest entry that is due at `now`, taken out; null when none is. */
   takeDue(now: number): DeadlineEntry<T> | null {
-    const first = this.#heap[0];
+    const first = this.heap[0];
     if (first === undefined || first.time > now) return null;
     this.remove(first);
     return first;
   }
 
-  #up(entry: DeadlineEntry<T>, from: number): void {
-    const heap = this.#heap;
+  private up(entry: DeadlineEntry<T>, from: number): void {
+    const heap = this.heap;
     let index = from;
     while (index > 0) {
       const above = (index - 1) >> 2;
@@ -66,8 +66,8 @@ export class Deadlines<T> {
     entry.index = index;
   }
 
-  #down(entry: DeadlineEntry<T>, from: number): void {
-    const heap = this.#heap;
+  private down(entry: DeadlineEntry<T>, from: number): void {
+    const heap = this.heap;
     const size = heap.length;
     let index = from;
     for (;;) {

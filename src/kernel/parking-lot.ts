@@ -41,19 +41,19 @@ export interface ParkingLotStatistics {
  * Trio: `trio.lowlevel.ParkingLot`.
  */
 export class ParkingLot {
-  #head: Park | null = null;
-  #tail: Park | null = null;
-  #size = 0;
-  #brokenBy: Task[] | null = null;
+  private head: Park | null = null;
+  private tail: Park | null = null;
+  private parked = 0;
+  private breakers: Task[] | null = null;
 
   /** S39: how many tasks are parked. */
   get size(): number {
-    return this.#size;
+    return this.parked;
   }
 
   /** The tasks by whose end, or in whose name, the lot was broken; empty for a sound one. */
   get brokenBy(): readonly Task[] {
-    return this.#brokenBy === null ? [] : [...this.#brokenBy];
+    return this.breakers === null ? [] : [...this.breakers];
   }
 
   /**
@@ -75,20 +75,20 @@ export class ParkingLot {
    */
   unpark(count = 1): Task[] {
     if (count === 1) {
-      const park = this.#head;
-      return park === null ? [] : [this.#wakeFirst(park)];
+      const park = this.head;
+      return park === null ? [] : [this.wakeFirst(park)];
     }
     checkCount(count, "lot.unpark(count)");
     const woken: Task[] = [];
     for (let n = count; n > 0; n--) {
-      const park = this.#head;
+      const park = this.head;
       if (park === null) break;
-      woken.push(this.#wakeFirst(park));
+      woken.push(this.wakeFirst(park));
     }
     return woken;
   }
 
-  #wakeFirst(park: Park): Task {
+  private wakeFirst(park: Park): Task {
     this.dequeue(park);
     const task = park.task as Task;
     wake(task);
@@ -112,11 +112,11 @@ export class ParkingLot {
     }
     checkCount(count, "lot.repark(newLot, count)");
     // As many as there are now: the new lot may be this one.
-    for (let n = Math.min(count, this.#size); n > 0; n--) {
-      const park = this.#head as Park;
+    for (let n = Math.min(count, this.parked); n > 0; n--) {
+      const park = this.head as Park;
       this.dequeue(park);
       park.lot = newLot;
-      if (newLot.#brokenBy !== null) wakeWithError(park.task as Task, newLot.#brokenError());
+      if (newLot.breakers !== null) wakeWithError(park.task as Task, newLot.brokenError());
       else newLot.enqueue(park);
     }
   }
@@ -134,43 +134,43 @@ export class ParkingLot {
    */
   breakLot(task: Task = currentTask()): void {
     checkTask(task, "lot.breakLot(task)");
-    (this.#brokenBy ??= []).push(task);
-    for (let park = this.#head; park !== null; park = this.#head) {
+    (this.breakers ??= []).push(task);
+    for (let park = this.head; park !== null; park = this.head) {
       this.dequeue(park);
-      wakeWithError(park.task as Task, this.#brokenError());
+      wakeWithError(park.task as Task, this.brokenError());
     }
   }
 
   /** S45: for debugging. Not a checkpoint. */
   statistics(): ParkingLotStatistics {
-    return { tasksWaiting: this.#size };
+    return { tasksWaiting: this.parked };
   }
 
-  #brokenError(): BrokenResourceError {
-    const names = (this.#brokenBy as Task[]).map((task) => task.name).join(", ");
+  private brokenError(): BrokenResourceError {
+    const names = (this.breakers as Task[]).map((task) => task.name).join(", ");
     return new BrokenResourceError(`this ParkingLot is broken: task ${names}, which others waited for, has ended`);
   }
 
   /** @internal */
   enqueue(park: Park): void {
-    if (this.#brokenBy !== null) throw this.#brokenError();
-    park.previous = this.#tail;
+    if (this.breakers !== null) throw this.brokenError();
+    park.previous = this.tail;
     park.following = null;
-    if (this.#tail === null) this.#head = park;
-    else this.#tail.following = park;
-    this.#tail = park;
-    this.#size++;
+    if (this.tail === null) this.head = park;
+    else this.tail.following = park;
+    this.tail = park;
+    this.parked++;
   }
 
   /** @internal */
   dequeue(park: Park): void {
-    if (park.previous === null) this.#head = park.following;
+    if (park.previous === null) this.head = park.following;
     else park.previous.following = park.following;
-    if (park.following === null) this.#tail = park.previous;
+    if (park.following === null) this.tail = park.previous;
     else park.following.previous = park.previous;
     park.previous = null;
     park.following = null;
-    this.#size--;
+    this.parked--;
   }
 }
 

@@ -89,33 +89,33 @@ export class Runner {
   /** The root task has ended. */
   done = false;
 
-  readonly #queue = new RunQueue();
-  readonly #drainMicrotasks: () => void;
-  readonly #random: Random | null;
-  readonly #interruptibly: ((step: () => void) => void) | null;
-  readonly #rootScope = new CancelScope();
+  private readonly queue = new RunQueue();
+  private readonly drainMicrotasks: () => void;
+  private readonly random: Random | null;
+  private readonly interruptibly: ((step: () => void) => void) | null;
+  private readonly rootScope = new CancelScope();
   /** Found due, and to be dealt with in the next pass. */
-  #due: Due[] = [];
-  #living = 0;
+  private due: Due[] = [];
+  private living = 0;
   /** Frames whose code is in a native await. */
-  #awaiting = 0;
-  #ended: { failed: boolean; outcome: unknown } | null = null;
-  #internalError: TrioInternalError | null = null;
+  private awaiting = 0;
+  private ended: { failed: boolean; outcome: unknown } | null = null;
+  private internalError: TrioInternalError | null = null;
   /** A deadlock, or a mistake that leaves no way on. */
-  #failure: Error | null = null;
-  #abortedBySignal = false;
+  private failure: Error | null = null;
+  private wasAbortedBySignal = false;
   /** What a wait that lasts as long as it may will mean. */
-  #primed: "nothing" | "idle" | "autojump" = "nothing";
-  /** Nothing at all has happened since {@link Runner.#quietSince}, in however many waits. */
-  #quiet = false;
-  #quietSince = 0;
+  private primed: "nothing" | "idle" | "autojump" = "nothing";
+  /** Nothing at all has happened since {@link Runner.quietSince}, in however many waits. */
+  private quiet = false;
+  private quietSince = 0;
   /** When it has been quiet for long enough. */
-  #idleAt = 0;
-  #waitPlanned = 0;
-  #stepsLeft = 1;
-  #stepsPlanned = 1;
-  #sliceBegan = 0;
-  #clockReadAt = 0;
+  private idleAt = 0;
+  private waitPlanned = 0;
+  private stepsLeft = 1;
+  private stepsPlanned = 1;
+  private sliceBegan = 0;
+  private clockReadAt = 0;
 
   constructor(parts: RunnerParts, main: () => Coroutine<unknown>) {
     if (thread.runner !== null) {
@@ -127,10 +127,10 @@ export class Runner {
     this.clock = parts.clock;
     this.io = parts.io;
     this.host = parts.host;
-    this.#drainMicrotasks = parts.host.drainMicrotasks;
+    this.drainMicrotasks = parts.host.drainMicrotasks;
     this.strictExceptionGroups = parts.strictExceptionGroups;
-    this.#random = parts.seed === undefined ? null : new Random(parts.seed);
-    this.#interruptibly = parts.interruptibly;
+    this.random = parts.seed === undefined ? null : new Random(parts.seed);
+    this.interruptibly = parts.interruptibly;
     this.baseContext = contextForNewTask();
     this.instruments = new Instruments((error, _instrument, hook) => {
       const stack = error instanceof Error ? (error.stack ?? null) : null;
@@ -141,23 +141,23 @@ export class Runner {
       );
     });
     for (const instrument of parts.instruments) this.instruments.add(instrument);
-    this.entryQueue = new EntryQueue(this.host, (error) => this.#callbackThrew(error));
+    this.entryQueue = new EntryQueue(this.host, (error) => this.callbackThrew(error));
     thread.runner = this;
     this.clock.startClock(() => {
       if (this.asleep) this.host.wake();
     });
-    watchUndriven((line) => this.#undriven(line), performance.now());
-    this.#rootScope.enterAsRoot(this);
-    this.rootTask = this.#newTask(
+    watchUndriven((line) => this.undriven(line), performance.now());
+    this.rootScope.enterAsRoot(this);
+    this.rootTask = this.newTask(
       root(this, main, parts.signal),
       "<root>",
       null,
-      this.#rootScope,
+      this.rootScope,
       this.baseContext,
       true,
     );
     if (this.instruments.beforeRun !== null) this.baseContext(() => this.instruments.call("beforeRun"));
-    this.#announce(this.rootTask);
+    this.announce(this.rootTask);
   }
 
   // ---- Tasks -------------------------------------------------------------------------------------------------------
@@ -181,13 +181,13 @@ export class Runner {
     const coroutine = checkCoroutine(made, fn, what);
     // fn may be any function: it may have closed the nursery, or ended the run.
     if (nursery.isClosed) throw new UsageError(`${what}: this nursery is closed to new arrivals`);
-    const task = this.#newTask(coroutine, name, nursery, nursery.cancelScope, context, isSystem);
+    const task = this.newTask(coroutine, name, nursery, nursery.cancelScope, context, isSystem);
     nursery.addChild(task);
-    this.#announce(task);
+    this.announce(task);
     return task;
   }
 
-  #newTask(
+  private newTask(
     coroutine: Coroutine<unknown>,
     name: string,
     nursery: Nursery | null,
@@ -199,11 +199,11 @@ export class Runner {
     task.frame = new Frame(task, coroutine, null, isSystem);
     task.coroutine = coroutine;
     scope.addTask(task);
-    this.#living++;
+    this.living++;
     return task;
   }
 
-  #announce(task: Task): void {
+  private announce(task: Task): void {
     if (this.instruments.taskSpawned !== null) this.instruments.call("taskSpawned", task);
     this.enqueue(task);
   }
@@ -211,54 +211,54 @@ export class Runner {
   /** Makes a task runnable: it takes its step in the next pass. */
   enqueue(task: Task): void {
     task.state = TaskState.Runnable;
-    this.#queue.push(task);
+    this.queue.push(task);
     if (this.instruments.taskScheduled !== null) this.instruments.call("taskScheduled", task);
     if (this.asleep) this.host.wake();
   }
 
   // ---- Stepping ----------------------------------------------------------------------------------------------------
 
-  #step(task: Task): void {
+  private step(task: Task): void {
     if (task.state !== TaskState.Runnable) return;
     const { instruments } = this;
     if (instruments.beforeTaskStep !== null) instruments.call("beforeTaskStep", task);
     task.state = TaskState.Running;
     const frame = task.frame as Frame;
-    if (frame.reply === null && this.#interruptibly === null) this.#stepPlainly(task, frame);
-    else this.#advance(task, null);
+    if (frame.reply === null && this.interruptibly === null) this.stepPlainly(task, frame);
+    else this.advance(task, null);
     if (instruments.afterTaskStep !== null) instruments.call("afterTaskStep", task);
   }
 
   /** The common step, without a detour: a plain frame goes on, and waits again. */
-  #stepPlainly(task: Task, frame: Frame): void {
+  private stepPlainly(task: Task, frame: Frame): void {
     thread.task = task;
     thread.kiProtected = frame.kiProtected;
     let result: IteratorResult<Trap, unknown>;
     try {
       result = task.context(frame.next) as IteratorResult<Trap, unknown>;
     } catch (error) {
-      if (!this.#endFrame(task, frame, true, error)) this.#advance(task, null);
+      if (!this.endFrame(task, frame, true, error)) this.advance(task, null);
       return;
     }
     if (result?.value === TRAP && result.done === false && task.frame === frame && task.state !== TaskState.Running)
       return;
-    const mistake = this.#judge(task, frame, result);
-    if (mistake !== undefined) this.#advance(task, mistake);
+    const mistake = this.judge(task, frame, result);
+    if (mistake !== undefined) this.advance(task, mistake);
   }
 
   /**
    * What a frame's answer means for its task.
    * @returns undefined if the task waits or has ended; null if it goes on at once; else the mistake to throw in it.
    */
-  #judge(task: Task, frame: Frame, result: IteratorResult<Trap, unknown>): Error | null | undefined {
+  private judge(task: Task, frame: Frame, result: IteratorResult<Trap, unknown>): Error | null | undefined {
     if (typeof result !== "object" || result === null) {
       const error = new TypeError(
         `the iterator of task ${task.name} answered ${describe(result)} to next(), not an object with done and value`,
       );
-      return this.#endFrame(task, frame, true, error) ? undefined : null;
+      return this.endFrame(task, frame, true, error) ? undefined : null;
     }
     const { done, value } = result;
-    if (done === true) return this.#endFrame(task, frame, false, value) ? undefined : null;
+    if (done === true) return this.endFrame(task, frame, false, value) ? undefined : null;
     if (value === TRAP) {
       if (task.frame === frame && task.state !== TaskState.Running) return undefined;
       const pushed = task.frame !== frame;
@@ -274,7 +274,7 @@ export class Runner {
    * Runs the innermost frame, and those around it as frames end, until the task waits or has ended.
    * @param mistake to be thrown where the frame stands, in place of resuming it
    */
-  #advance(task: Task, mistake: Error | null): void {
+  private advance(task: Task, mistake: Error | null): void {
     let next: Error | null | undefined = mistake;
     while (next !== undefined) {
       const frame = task.frame as Frame;
@@ -286,13 +286,13 @@ export class Runner {
         thread.task = task;
         thread.kiProtected = frame.kiProtected;
         try {
-          result = this.#resume(task.context, frame, next) as IteratorResult<Trap, unknown>;
+          result = this.resume(task.context, frame, next) as IteratorResult<Trap, unknown>;
         } catch (thrown) {
           failed = true;
           error = thrown;
         }
       } else {
-        if (!reply.ready && !this.#resumeAsync(task, frame, reply, next)) return;
+        if (!reply.ready && !this.resumeAsync(task, frame, reply, next)) return;
         reply.ready = false;
         failed = reply.failed;
         result = reply.result;
@@ -300,16 +300,16 @@ export class Runner {
         reply.result = undefined;
         reply.error = undefined;
       }
-      if (failed) next = this.#endFrame(task, frame, true, error) ? undefined : null;
-      else next = this.#judge(task, frame, result as IteratorResult<Trap, unknown>);
+      if (failed) next = this.endFrame(task, frame, true, error) ? undefined : null;
+      else next = this.judge(task, frame, result as IteratorResult<Trap, unknown>);
     }
   }
 
   /** Lets a plain frame's code go on. */
-  #resume(context: Context, frame: Frame, mistake: Error | null): unknown {
-    if (this.#interruptibly !== null && !frame.kiProtected) {
+  private resume(context: Context, frame: Frame, mistake: Error | null): unknown {
+    if (this.interruptibly !== null && !frame.kiProtected) {
       let answer: unknown;
-      this.#interruptibly(() => {
+      this.interruptibly(() => {
         answer = mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
       });
       return answer;
@@ -321,7 +321,7 @@ export class Runner {
    * Resumes an async frame and drains the microtasks, so that it comes back with its answer.
    * @returns whether it did; if not, its code is in a native await.
    */
-  #resumeAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): boolean {
+  private resumeAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): boolean {
     if (reply.pending) {
       // Woken before the trap of its own operation arrived.
       reply.wakeOnTrap = true;
@@ -331,18 +331,18 @@ export class Runner {
     reply.context ??= task.context(() => extents.run(frame, () => AsyncLocalStorage.snapshot() as Context));
     reply.pending = true;
     reply.inStep = true;
-    if (this.#interruptibly === null || frame.kiProtected) {
-      this.#driveAsync(task, frame, reply, mistake);
-      this.#drainFor(task);
-    } else this.#driveAsyncInterruptibly(this.#interruptibly, task, frame, reply, mistake);
+    if (this.interruptibly === null || frame.kiProtected) {
+      this.driveAsync(task, frame, reply, mistake);
+      this.drainFor(task);
+    } else this.driveAsyncInterruptibly(this.interruptibly, task, frame, reply, mistake);
     reply.inStep = false;
     if (!reply.pending) return true;
     if (task.state === TaskState.Running) task.state = TaskState.Awaiting;
-    this.#awaiting++;
+    this.awaiting++;
     return false;
   }
 
-  #driveAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): void {
+  private driveAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): void {
     thread.task = task;
     thread.kiProtected = frame.kiProtected;
     const context = reply.context as Context;
@@ -359,16 +359,16 @@ export class Runner {
     }
   }
 
-  #drainFor(task: Task): void {
+  private drainFor(task: Task): void {
     thread.draining = task;
-    if (this.#awaiting === 0) thread.drivenInDrain = task;
-    this.#drainMicrotasks();
+    if (this.awaiting === 0) thread.drivenInDrain = task;
+    this.drainMicrotasks();
     thread.draining = null;
     thread.drivenInDrain = null;
   }
 
   /** The code of an async frame goes on in microtasks: so that it can be stopped, they are drained in a step too. */
-  #driveAsyncInterruptibly(
+  private driveAsyncInterruptibly(
     interruptibly: (step: () => void) => void,
     task: Task,
     frame: Frame,
@@ -376,14 +376,14 @@ export class Runner {
     mistake: Error | null,
   ): void {
     // A drain that is stopped loses the microtasks that are left: nobody else's are to be among them.
-    this.#drainMicrotasks();
+    this.drainMicrotasks();
     try {
-      const drive = (): void => this.#driveAsync(task, frame, reply, mistake);
+      const drive = (): void => this.driveAsync(task, frame, reply, mistake);
       // Once begun, a frame's own code is all in the drain; what was stopped before that would go on by itself there.
       if (reply.begun && mistake === null) drive();
       else interruptibly(drive);
       reply.begun = true;
-      interruptibly(() => this.#drainFor(task));
+      interruptibly(() => this.drainFor(task));
     } catch (error) {
       thread.task = null;
       thread.kiProtected = true;
@@ -396,7 +396,7 @@ export class Runner {
 
   /** An async frame that was in a native await has answered. */
   replySettled(task: Task, reply: AsyncReply): void {
-    this.#awaiting--;
+    this.awaiting--;
     const { wakeOnTrap } = reply;
     reply.wakeOnTrap = false;
     if (reply.failed || reply.result?.done === true || reply.result?.value !== TRAP) {
@@ -410,12 +410,12 @@ export class Runner {
   }
 
   /** @returns whether the task has ended with it. */
-  #endFrame(task: Task, frame: Frame, failed: boolean, outcome: unknown): boolean {
+  private endFrame(task: Task, frame: Frame, failed: boolean, outcome: unknown): boolean {
     if (task.state === TaskState.Blocked) takeBack(task);
     if (task.frame !== frame) this.crash(leftOpen(task));
     task.frame = frame.parent;
     if (frame.parent === null) {
-      this.#endTask(task, failed, outcome);
+      this.endTask(task, failed, outcome);
       return true;
     }
     task.failed = failed;
@@ -425,10 +425,10 @@ export class Runner {
     return false;
   }
 
-  #endTask(task: Task, failed: boolean, outcome: unknown): void {
+  private endTask(task: Task, failed: boolean, outcome: unknown): void {
     task.state = TaskState.Exited;
     task.suspension = null;
-    this.#living--;
+    this.living--;
     task.scope.removeTask(task);
     if (task.breaks !== null) {
       for (const lot of task.breaks) lot.breakLot(task);
@@ -438,20 +438,20 @@ export class Runner {
     if (this.instruments.taskExited !== null) this.instruments.call("taskExited", task);
     const nursery = task.parentNursery;
     if (nursery === null) {
-      this.#rootEnded(failed, outcome);
+      this.rootEnded(failed, outcome);
       return;
     }
     nursery.removeChild(task);
     if (task === this.mainTask) {
-      this.#ended = { failed, outcome };
+      this.ended = { failed, outcome };
       nursery.childEnded(false, undefined);
     } else nursery.childEnded(failed, outcome);
   }
 
-  #rootEnded(failed: boolean, error: unknown): void {
+  private rootEnded(failed: boolean, error: unknown): void {
     this.done = true;
     if (failed && !isCancelled(error)) {
-      this.#internalError ??= new TrioInternalError(
+      this.internalError ??= new TrioInternalError(
         "a system task or a call-soon callback threw; `cause` has what it was",
         { cause: error },
       );
@@ -465,9 +465,9 @@ export class Runner {
    * `Infinity` when only those can go on.
    */
   timeToWait(): number {
-    this.#primed = "nothing";
-    if (this.#queue.length > 0 || this.#due.length > 0 || this.entryQueue.threadsCalled) {
-      this.#quiet = false;
+    this.primed = "nothing";
+    if (this.queue.length > 0 || this.due.length > 0 || this.entryQueue.threadsCalled) {
+      this.quiet = false;
       return 0;
     }
     let ms = Math.max(0, this.clock.deadlineToSleepTime(this.deadlines.next));
@@ -477,23 +477,23 @@ export class Runner {
     const cushion = waiter === undefined ? threshold : waiter.cushion;
     if (cushion !== Infinity) {
       const now = performance.now();
-      if (!this.#quiet) this.#quietSince = now;
-      this.#quiet = true;
-      this.#idleAt = this.#quietSince + cushion;
-      if (this.#idleAt - now <= ms) {
-        ms = Math.max(0, this.#idleAt - now);
-        this.#primed = waiter === undefined ? "autojump" : "idle";
+      if (!this.quiet) this.quietSince = now;
+      this.quiet = true;
+      this.idleAt = this.quietSince + cushion;
+      if (this.idleAt - now <= ms) {
+        ms = Math.max(0, this.idleAt - now);
+        this.primed = waiter === undefined ? "autojump" : "idle";
       }
     }
-    this.#waitPlanned = ms;
+    this.waitPlanned = ms;
     return ms;
   }
 
   /** Whether nothing but a call from the host's own code could wake anything. Only right after {@link timeToWait}. */
   get isStuck(): boolean {
     return (
-      this.#queue.length === 0 &&
-      this.#waitPlanned === Infinity &&
+      this.queue.length === 0 &&
+      this.waitPlanned === Infinity &&
       this.io.waiting === 0 &&
       !this.entryQueue.isOpenToThreads &&
       !this.entryQueue.threadsCalled
@@ -502,12 +502,12 @@ export class Runner {
 
   /** Whether a promise could wake something, if the host's loop turned. */
   get awaitsPromises(): boolean {
-    return this.#awaiting > 0 || this.promiseWaits.size > 0;
+    return this.awaiting > 0 || this.promiseWaits.size > 0;
   }
 
   /** Whether there is something to do: tasks to step, deadlines that are due, calls of other threads. */
   get isBusy(): boolean {
-    return this.#queue.length > 0 || this.#due.length > 0 || this.entryQueue.threadsCalled;
+    return this.queue.length > 0 || this.due.length > 0 || this.entryQueue.threadsCalled;
   }
 
   /**
@@ -515,25 +515,25 @@ export class Runner {
    * when a deadline is due, since what is ready by then wins over it.
    */
   mustLook(): boolean {
-    if (this.#due.length > 0 || this.entryQueue.threadsCalled) return true;
+    if (this.due.length > 0 || this.entryQueue.threadsCalled) return true;
     if (this.deadlines.size > 0 && this.deadlines.next <= this.clock.currentTime()) return true;
-    return this.#sliceIsOver();
+    return this.sliceIsOver();
   }
 
   /** How often a time slice was over: a host that shares its thread gives it away when this has changed. */
   slices = 0;
 
-  #sliceIsOver(): boolean {
-    if (this.#stepsLeft > 0) return false;
+  private sliceIsOver(): boolean {
+    if (this.stepsLeft > 0) return false;
     const now = performance.now();
     refillStacks(now);
     // As many steps to the next look as are likely to fit into the slice: few where steps are long.
-    const each = (now - this.#clockReadAt) / this.#stepsPlanned;
-    this.#clockReadAt = now;
-    this.#stepsPlanned = Math.max(1, Math.min(MOST_STEPS_BETWEEN_CLOCK_READS, Math.floor(SLICE / each)));
-    this.#stepsLeft = this.#stepsPlanned;
-    if (now - this.#sliceBegan < SLICE) return false;
-    this.#sliceBegan = now;
+    const each = (now - this.clockReadAt) / this.stepsPlanned;
+    this.clockReadAt = now;
+    this.stepsPlanned = Math.max(1, Math.min(MOST_STEPS_BETWEEN_CLOCK_READS, Math.floor(SLICE / each)));
+    this.stepsLeft = this.stepsPlanned;
+    if (now - this.sliceBegan < SLICE) return false;
+    this.sliceBegan = now;
     this.slices++;
     return true;
   }
@@ -554,13 +554,13 @@ export class Runner {
   /** One pass: deadlines that are due, calls of other threads, and a step of each task that is runnable now. */
   pass(events: number): void {
     if (this.deadlines.size > 0) this.collectDue();
-    const fired = this.#due.length > 0;
-    if (fired) this.#fireDue();
+    const fired = this.due.length > 0;
+    if (fired) this.fireDue();
     this.entryQueue.takeThreadCalls();
-    if (events > 0 || fired || this.#queue.length > 0) this.#quiet = false;
-    else if (this.#primed !== "nothing") this.#idle();
-    this.#primed = "nothing";
-    this.#stepAll();
+    if (events > 0 || fired || this.queue.length > 0) this.quiet = false;
+    else if (this.primed !== "nothing") this.idle();
+    this.primed = "nothing";
+    this.stepAll();
   }
 
   /**
@@ -569,39 +569,39 @@ export class Runner {
    */
   passes(): void {
     const deadlines = this.deadlines;
-    do this.#stepAll();
-    while (this.#queue.length > 0 && this.#stepsLeft > 0 && deadlines.size === 0 && this.#due.length === 0);
+    do this.stepAll();
+    while (this.queue.length > 0 && this.stepsLeft > 0 && deadlines.size === 0 && this.due.length === 0);
   }
 
   /** A step of each task that is runnable now. */
-  #stepAll(): void {
-    const queue = this.#queue;
+  private stepAll(): void {
+    const queue = this.queue;
     let left = queue.length;
-    this.#stepsLeft -= left;
-    if (this.#random === null || left < 2) {
-      while (left-- > 0) this.#step(queue.shift());
+    this.stepsLeft -= left;
+    if (this.random === null || left < 2) {
+      while (left-- > 0) this.step(queue.shift());
     } else {
       const batch: Task[] = [];
       while (left-- > 0) batch.push(queue.shift());
-      for (const task of this.#random.shuffle(batch)) this.#step(task);
+      for (const task of this.random.shuffle(batch)) this.step(task);
     }
     thread.task = null;
     thread.kiProtected = true;
   }
 
   /** Nothing happened for as long as was planned. */
-  #idle(): void {
-    if (performance.now() < this.#idleAt) return; // woken early, by something that came to nothing
-    this.#quiet = false;
+  private idle(): void {
+    if (performance.now() < this.idleAt) return; // woken early, by something that came to nothing
+    this.quiet = false;
     const first = this.idleWaiters[0];
-    if (this.#primed === "autojump") this.clock.autojump?.(this.deadlines.next);
+    if (this.primed === "autojump") this.clock.autojump?.(this.deadlines.next);
     else if (first !== undefined) {
       const { cushion } = first;
       while (this.idleWaiters[0]?.cushion === cushion) wake((this.idleWaiters.shift() as IdleWait).task as Task);
     }
     if (this.deadlines.size > 0) {
       this.collectDue();
-      this.#fireDue();
+      this.fireDue();
     }
   }
 
@@ -618,13 +618,13 @@ export class Runner {
     const now = this.clock.currentTime();
     for (let entry: DeadlineEntry<CancelScope | Sleep> | null; (entry = deadlines.takeDue(now)) !== null;) {
       const { owner } = entry;
-      this.#due.push(owner instanceof Sleep ? owner : owner.expire());
+      this.due.push(owner instanceof Sleep ? owner : owner.expire());
     }
   }
 
   /** Tasks that are to be aborted in the next pass. */
   deferDelivery(tasks: readonly Task[]): void {
-    this.#due.push(tasks);
+    this.due.push(tasks);
     if (this.asleep) this.host.wake();
   }
 
@@ -632,9 +632,9 @@ export class Runner {
     if (this.asleep) this.host.wake();
   }
 
-  #fireDue(): void {
-    const due = this.#due;
-    this.#due = [];
+  private fireDue(): void {
+    const due = this.due;
+    this.due = [];
     for (const item of due) {
       if (!(item instanceof Sleep)) {
         for (const task of item) deliverInterruption(task);
@@ -654,11 +654,11 @@ export class Runner {
 
   /** The run cannot go on soundly: everything is cancelled, and it ends with `error`. */
   crash(error: TrioInternalError): void {
-    this.#internalError ??= error;
-    (this.systemNursery?.cancelScope ?? this.#rootScope).cancelFor("shutdown", error);
+    this.internalError ??= error;
+    (this.systemNursery?.cancelScope ?? this.rootScope).cancelFor("shutdown", error);
   }
 
-  #callbackThrew(error: unknown): void {
+  private callbackThrew(error: unknown): void {
     const nursery = this.systemNursery as Nursery;
     const target = nursery.isClosed ? (this.rootTask.openNurseries?.[0] ?? null) : nursery;
     const fail = function* (): Generator<Trap, void> {
@@ -671,8 +671,8 @@ export class Runner {
 
   /** The run cannot go on, through the program's own fault: it is cancelled, and ends with `error` as it is. */
   fail(error: Error): void {
-    this.#failure ??= error;
-    (this.mainNursery?.cancelScope ?? this.#rootScope).cancelFor("shutdown", error);
+    this.failure ??= error;
+    (this.mainNursery?.cancelScope ?? this.rootScope).cancelFor("shutdown", error);
   }
 
   tree(): string {
@@ -681,7 +681,7 @@ export class Runner {
 
   /** Nothing can wake anything: main is cancelled, so that clean-up runs, and the run will throw DeadlockError. */
   deadlock(): boolean {
-    if (this.#failure !== null) return false;
+    if (this.failure !== null) return false;
     this.fail(
       new DeadlockError(
         `every task is blocked, no deadline is set, and nothing outside could wake one:\n${this.tree()}`,
@@ -711,7 +711,7 @@ export class Runner {
 
   /** The scope around main that `signal` cancels has caught its Cancelled. */
   abortedBySignal(): void {
-    this.#abortedBySignal = true;
+    this.wasAbortedBySignal = true;
   }
 
   /** The run is over, or is given up: lets go of everything. Called once, always. */
@@ -732,21 +732,21 @@ export class Runner {
 
   /** What the run gives or throws. */
   outcome(signal: AbortSignal | undefined): unknown {
-    const { failed, outcome } = this.#ended ?? { failed: false, outcome: undefined };
-    if (this.#internalError !== null) throw this.#internalError;
+    const { failed, outcome } = this.ended ?? { failed: false, outcome: undefined };
+    if (this.internalError !== null) throw this.internalError;
     if (this.keyboardInterruptPending) {
       throw new KeyboardInterrupt(undefined, failed ? { cause: outcome } : undefined);
     }
-    if (this.#failure !== null) {
-      if (failed && !isCancelled(outcome)) this.#failure.cause = outcome;
-      throw this.#failure;
+    if (this.failure !== null) {
+      if (failed && !isCancelled(outcome)) this.failure.cause = outcome;
+      throw this.failure;
     }
     if (failed) throw outcome;
-    if (this.#abortedBySignal) throw signal?.reason;
+    if (this.wasAbortedBySignal) throw signal?.reason;
     return outcome;
   }
 
-  #undriven({ operationName, stack, count }: Line): void {
+  private undriven({ operationName, stack, count }: Line): void {
     const place = stack[0] === undefined ? "" : ` ${stack[0].trim()}`;
     const times = count > 1 ? ` ${count} times` : "";
     this.host.warn(
@@ -759,8 +759,8 @@ export class Runner {
 
   statistics(): Statistics {
     return {
-      tasksLiving: this.#living,
-      tasksRunnable: this.#queue.length,
+      tasksLiving: this.living,
+      tasksRunnable: this.queue.length,
       timeToNextDeadline: this.deadlines.next === Infinity ? Infinity : this.deadlines.next - this.clock.currentTime(),
       callSoonQueueSize: this.entryQueue.size,
       io: this.io.statistics(),
