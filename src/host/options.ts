@@ -87,7 +87,9 @@ export function begin(
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrong("signal", "an AbortSignal", signal);
   if (seed !== undefined && typeof seed !== "number") throw wrong("seed", "a whole number", seed);
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
-    throw new RangeError(`${what}(main, { seed }): seed must be a whole number, not ${seed}`);
+    throw new RangeError(
+      `${what}(main, { seed }): seed must be a whole number from -(2 ** 53 - 1) to 2 ** 53 - 1, not ${seed}`,
+    );
   }
   const flags = { strictExceptionGroups, restrictKeyboardInterruptToCheckpoints, deadlockDetection };
   for (const [option, value] of Object.entries(flags)) {
@@ -95,8 +97,9 @@ export function begin(
   }
   if (thread.runner !== null) {
     throw new UsageError(
-      `${what}(): a run is under way on this thread already, and runs do not nest: start tasks in a nursery, or make ` +
-        "the second run after the first, or in a Worker",
+      `${what}(): a run is under way on this thread already (main task ${mainOf(thread.runner)}), and runs do not nest: ` +
+        "start tasks in a nursery, or make the second run after the first, or in a Worker; a test that timed out leaves " +
+        "its run behind",
     );
   }
   const interruptibleSteps =
@@ -126,4 +129,8 @@ export function begin(
     } else runner.close();
     throw error;
   }
+}
+
+function mainOf({ mainTask }: Runner): string {
+  return mainTask === null ? "not begun" : `${mainTask.name}, in ${mainTask.waitsFor()}`;
 }

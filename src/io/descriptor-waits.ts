@@ -148,7 +148,8 @@ export function directions(mask: number): number {
 export function refusal(number: number, syscall: string, fd: number): SystemError {
   let why = "";
   if (number === ERRNO.EBADF) why = " is not open";
-  else if (number === ERRNO.EPERM) why = " is a file or directory: always ready, so there is nothing to wait for";
+  else if (number === ERRNO.EPERM)
+    why = " is a file, a directory or such a device: always ready, so there is nothing to wait for";
   return systemError(number, syscall, `fd ${fd}${why}`);
 }
 

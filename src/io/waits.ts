@@ -19,22 +19,26 @@ export type Descriptor = number | { readonly fd: number };
  * @throws BusyResourceError if another task is waiting for the same. ClosedResourceError after {@link notifyClosing}.
  */
 export function waitReadable(fd: Descriptor): Operation<void> {
-  return descriptors("waitReadable(fd)").waitReadable(descriptorOf(fd, "waitReadable(fd): fd"));
+  const number = descriptorOf(fd, "waitReadable(fd): fd");
+  return descriptors("waitReadable(fd)").waitReadable(number);
 }
 
 /** S3, S5: waits until a descriptor is writable; in all else as {@link waitReadable}. Trio: `trio.lowlevel.wait_writable`. */
 export function waitWritable(fd: Descriptor): Operation<void> {
-  return descriptors("waitWritable(fd)").waitWritable(descriptorOf(fd, "waitWritable(fd): fd"));
+  const number = descriptorOf(fd, "waitWritable(fd): fd");
+  return descriptors("waitWritable(fd)").waitWritable(number);
 }
 
 /** S2: the seed's name of {@link waitReadable} for a socket. A checkpoint. */
 export function waitSocketReadable(sock: Descriptor): Operation<void> {
-  return descriptors("waitSocketReadable(sock)").waitReadable(descriptorOf(sock, "waitSocketReadable(sock): sock"));
+  const number = descriptorOf(sock, "waitSocketReadable(sock): sock");
+  return descriptors("waitSocketReadable(sock)").waitReadable(number);
 }
 
 /** S3: the seed's name of {@link waitWritable} for a socket. A checkpoint. */
 export function waitSocketWritable(sock: Descriptor): Operation<void> {
-  return descriptors("waitSocketWritable(sock)").waitWritable(descriptorOf(sock, "waitSocketWritable(sock): sock"));
+  const number = descriptorOf(sock, "waitSocketWritable(sock): sock");
+  return descriptors("waitSocketWritable(sock)").waitWritable(number);
 }
 
 /**

@@ -103,7 +103,7 @@ export class CancelScope {
    */
   run<T>(body: (scope: CancelScope) => Coroutine<T>): Operation<T | undefined> {
     checkTaskFunction(body, "scope.run(body)");
-    return new ScopeRun(this, body, null);
+    return new ScopeRun("scope.run()", this, body, null);
   }
 
   /**
@@ -357,16 +357,15 @@ export function effectiveDeadline(from: CancelScope): number {
 
 /** `scope.run(body)`, and the timeouts built on it. */
 export class ScopeRun<T> extends FrameOperation<T | undefined> {
-  static {
-    this.prototype.operationName = "scope.run()";
-  }
+  override readonly operationName: string;
   readonly #scope: CancelScope;
   readonly #body: (scope: CancelScope) => Coroutine<T>;
   /** For `failAfter` and `failAt`: what to say when the time was up. */
   readonly #tooSlow: string | null;
 
-  constructor(scope: CancelScope, body: (scope: CancelScope) => Coroutine<T>, tooSlow: string | null) {
+  constructor(name: string, scope: CancelScope, body: (scope: CancelScope) => Coroutine<T>, tooSlow: string | null) {
     super();
+    this.operationName = name;
     this.#scope = scope;
     this.#body = body;
     this.#tooSlow = tooSlow;

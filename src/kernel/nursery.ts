@@ -55,6 +55,7 @@ export class Nursery {
 
   /** @internal */
   constructor(parent: Task, strict: boolean) {
+    if (parent === undefined) throw new TypeError("new Nursery(): nurseries are opened by openNursery(body)");
     this.parentTask = parent;
     this.cancelScope = new CancelScope();
     this.#strict = strict;

@@ -2,7 +2,8 @@
 export class Random {
   #state: number;
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    // A seed has 54 bits and a sign: what is above the lower half stirs it.
+    this.#state = (seed ^ Math.imul(Math.floor(seed / 4_294_967_296), 0x9e3779b9)) >>> 0;
   }
 
   /** A whole number from 0 to `below` - 1. */

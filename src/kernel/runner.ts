@@ -16,6 +16,7 @@ import type { Nursery } from "./nursery.ts";
 import { TRAP, type Coroutine, type Trap } from "./operation.ts";
 import { isCancelled } from "./promise.ts";
 import { Random } from "./random.ts";
+import { programLines } from "./stack.ts";
 import { root } from "./root.ts";
 import { RunQueue } from "./run-queue.ts";
 import type { RunVar } from "./run-var.ts";
@@ -452,7 +453,7 @@ export class Runner {
     this.done = true;
     if (failed && !isCancelled(error)) {
       this.internalError ??= new TrioInternalError(
-        "a system task or a call-soon callback threw; `cause` has what it was",
+        "a system task or a call-soon callback threw; `cause` has what it was, in the groups of the nurseries it came through",
         { cause: error },
       );
     }
@@ -785,8 +786,11 @@ function badYield(task: Task, value: unknown): string {
     return `${who} a trap of tribun that no operation stands behind: a task yields only by yield* to one`;
   if (typeof value === "object" && value !== null) {
     if ("operationName" in value) {
+      const { origin } = value as Drivable;
+      const place = origin instanceof Error ? programLines(origin.stack ?? "")[0]?.trim() : undefined;
       noteDriven(value as Drivable); // this says it all
-      return `${who} the operation ${String(value.operationName)} instead of driving it: write yield* where it says yield`;
+      const made = place === undefined ? "" : `, made ${place},`;
+      return `${who} the operation ${String(value.operationName)}${made} instead of driving it: write yield* where it says yield`;
     }
     if ("then" in value) return `${who} a promise: wait for it with yield* fromPromise(promise)`;
     if (Symbol.iterator in value || Symbol.asyncIterator in value) {

@@ -39,8 +39,9 @@ export function joinStacks(error: Error): void {
   }
 }
 
-/** The lines of a stack that are the program's own. */
+/** The lines of a stack that are the program's own; none in a bundle, where they cannot be told from the library's. */
 export function programLines(stack: string): string[] {
+  if (LIBRARY === null) return [];
   return aboveScheduler(stack).filter((line) => /^\s+at /.test(line) && !isScheduler(line));
 }
 

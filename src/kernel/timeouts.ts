@@ -21,7 +21,7 @@ export function moveOnAfter<T>(ms: number, body: Body<T>, options: TimeoutOption
   checkDuration(ms, "moveOnAfter(ms): ms");
   checkTaskFunction(body, "moveOnAfter(ms, body)");
   checkOptions(options, "moveOnAfter(ms, body, options)");
-  return new ScopeRun(new CancelScope({ timeout: ms, shield: options.shield }), body, null);
+  return new ScopeRun("moveOnAfter()", new CancelScope({ timeout: ms, shield: options.shield }), body, null);
 }
 
 /** As {@link moveOnAfter}, with a time of the run's clock, in milliseconds. Trio: `trio.move_on_at`. */
@@ -29,7 +29,7 @@ export function moveOnAt<T>(time: number, body: Body<T>, options: TimeoutOptions
   checkTime(time, "moveOnAt(time): time");
   checkTaskFunction(body, "moveOnAt(time, body)");
   checkOptions(options, "moveOnAt(time, body, options)");
-  return new ScopeRun(new CancelScope({ deadline: time, shield: options.shield }), body, null);
+  return new ScopeRun("moveOnAt()", new CancelScope({ deadline: time, shield: options.shield }), body, null);
 }
 
 /**
@@ -42,7 +42,7 @@ export function failAfter<T>(ms: number, body: Body<T>, options: TimeoutOptions 
   checkTaskFunction(body, "failAfter(ms, body)");
   checkOptions(options, "failAfter(ms, body, options)");
   const scope = new CancelScope({ timeout: ms, shield: options.shield });
-  return new ScopeRun(scope, body, `not done after ${ms} ms`) as Operation<T>;
+  return new ScopeRun("failAfter()", scope, body, `not done after ${ms} ms`) as Operation<T>;
 }
 
 /** As {@link failAfter}, with a time of the run's clock, in milliseconds. Trio: `trio.fail_at`. */
@@ -51,7 +51,7 @@ export function failAt<T>(time: number, body: Body<T>, options: TimeoutOptions =
   checkTaskFunction(body, "failAt(time, body)");
   checkOptions(options, "failAt(time, body, options)");
   const scope = new CancelScope({ deadline: time, shield: options.shield });
-  return new ScopeRun(scope, body, `not done at ${time} ms of the run's clock`) as Operation<T>;
+  return new ScopeRun("failAt()", scope, body, `not done at ${time} ms of the run's clock`) as Operation<T>;
 }
 
 /**

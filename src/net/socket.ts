@@ -86,6 +86,8 @@ export class Socket implements Disposable {
 
   /** @internal {@link socket}, {@link socketpair} and {@link Socket.accept} make sockets. */
   constructor(fd: number, family: number) {
+    if (typeof fd !== "number")
+      throw new TypeError("new Socket(): sockets are made by socket(), socketpair() and accept()");
     this.#fd = fd;
     this.#family = family;
   }

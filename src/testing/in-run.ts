@@ -8,7 +8,9 @@ import type { TaskFunction } from "../kernel/operation.ts";
  *     test("gives what was sent", inRun(async function* () { ... }, { clock: new MockClock({ autojumpThreshold: 0 }) }));
  *
  * The test passes when `body` returns, and fails with what it throws. What `test.each` gives is handed on to `body`. The
- * options are those of {@link run}; a clock among them serves every run that the function makes.
+ * options are those of {@link run}, but that a run in which nothing can wake anything ends with DeadlockError, unless
+ * `deadlockDetection` is false; a clock among them serves every run that the function makes. A test that runs into
+ * `bun:test`'s timeout leaves its run behind, and later ones on that thread are refused.
  *
  * Trio: `trio.testing.trio_test`.
  *
@@ -20,6 +22,6 @@ export function inRun<A extends unknown[]>(
 ): (...args: A) => Promise<void> {
   checkTaskFunction(body, "inRun(body)");
   return async (...args) => {
-    await run(() => body(...args), options);
+    await run(() => body(...args), { deadlockDetection: true, ...options });
   };
 }

@@ -50,7 +50,7 @@ const OPERATIONS: [name: string, make: () => Operation<unknown>][] = [
   ["fromPromise()", () => fromPromise(Promise.resolve(1))],
   ["call()", () => call(nothing)],
   ["scope.run()", () => new CancelScope().run(nothing)],
-  ["scope.run()", () => moveOnAfter(1, nothing)],
+  ["moveOnAfter()", () => moveOnAfter(1, nothing)],
   ["openNursery()", () => openNursery(nothing)],
 ];
 

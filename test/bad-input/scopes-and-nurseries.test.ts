@@ -3,15 +3,16 @@ import { expect, test } from "bun:test";
 import { spawnSystemTask } from "../../src/hazmat.ts";
 import {
   CancelScope,
+  Nursery,
   UsageError,
   call,
   moveOnAfter,
   openNursery,
   sleep,
   sleepForever,
-  type Nursery,
   type TaskStatus,
 } from "../../src/index.ts";
+import { Socket } from "../../src/socket.ts";
 import { errorOf, expectError, passes, stillSound, survived, thrownBy, virtual } from "./soundness.ts";
 
 function* nothing(): Generator<any, void> {}
@@ -161,4 +162,13 @@ test("started() called twice is refused at the second call, and the task goes on
     expect(log).toEqual([1, "ended"]);
     yield* stillSound();
   });
+});
+
+test("a nursery or a socket made by new is refused, with the function that makes one", () => {
+  const make =
+    (made: unknown): (() => unknown) =>
+    () =>
+      new (made as new () => unknown)();
+  expectError(thrownBy(make(Nursery)), TypeError, "openNursery(body)");
+  expectError(thrownBy(make(Socket)), TypeError, "socket()");
 });

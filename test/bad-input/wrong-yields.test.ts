@@ -128,3 +128,14 @@ test("a trap kept from an earlier wait and yielded again is refused", () => {
   });
   expectError(error, TypeError, "a trap of tribun");
 });
+
+test("an operation yielded without its star: the message names the line that made it", () => {
+  const error = thrownInRun(function* () {
+    yield* call(function* helper(): Generator<any, void> {
+      yield sleep(1);
+    });
+  });
+  expect((error as Error).message).toMatch(
+    /sleep\(\), made at helper \(.*wrong-yields\.test\.ts.*:\d+:\d+\), instead of driving it/,
+  );
+});

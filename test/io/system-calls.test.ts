@@ -45,10 +45,13 @@ test.skipIf(!worksHere)(`strace -c: 5,000 waits on descriptors in steady use cos
   expect(steady.epoll_wait ?? steady.epoll_pwait ?? 0).toBeGreaterThan(1_000);
 });
 
-test.skipIf(!worksHere)(`strace -c: while tasks are runnable the kernel is asked once a time slice only${title}`, () => {
-  const idle = count("nothing");
-  const busy = count("checkpoints");
-  const asked = (counts: { [call: string]: number }): number => (counts.epoll_wait ?? 0) + (counts.epoll_pwait ?? 0);
-  // 100,000 passes; Trio would ask 100,000 times.
-  expect(asked(busy) - asked(idle)).toBeLessThan(5_000);
-});
+test.skipIf(!worksHere)(
+  `strace -c: while tasks are runnable the kernel is asked once a time slice only${title}`,
+  () => {
+    const idle = count("nothing");
+    const busy = count("checkpoints");
+    const asked = (counts: { [call: string]: number }): number => (counts.epoll_wait ?? 0) + (counts.epoll_pwait ?? 0);
+    // 100,000 passes; Trio would ask 100,000 times.
+    expect(asked(busy) - asked(idle)).toBeLessThan(5_000);
+  },
+);

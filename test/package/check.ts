@@ -73,9 +73,9 @@ function packAndAdd(): void {
   const contents = readdirSync(join(consumer, "node_modules", "tribun"))
     .filter((name) => !name.startsWith("."))
     .toSorted();
-  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "docs", "ffi", "package.json", "src", "types"];
+  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "docs", "examples", "ffi", "package.json", "src", "types"];
   check(
-    "it holds the sources, the declarations and the documents, and nothing else",
+    "it holds the sources, the declarations, the documents and the examples, and nothing else",
     contents.join() === expected.join() ? undefined : `contents: ${contents.join(", ")}`,
   );
 

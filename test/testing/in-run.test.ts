@@ -1,5 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { CancelScope, UsageError, currentTime, runSync, sleep } from "../../src/index.ts";
+import {
+  CancelScope,
+  DeadlockError,
+  UsageError,
+  currentTime,
+  fromPromise,
+  run,
+  runSync,
+  sleep,
+  sleepForever,
+} from "../../src/index.ts";
 import { currentTask } from "../../src/hazmat.ts";
 import { MockClock, inRun } from "../../src/testing.ts";
 import { thrownBy } from "../kernel/programs.ts";
@@ -33,6 +43,18 @@ test(
     { clock: new MockClock({ autojumpThreshold: 0 }) },
   ),
 );
+
+test("a test in which nothing can wake anything ends with DeadlockError, and does not hang", async () => {
+  const hung = inRun(sleepForever, { clock: new MockClock({ autojumpThreshold: 0 }) });
+  expect(await hung().catch((error: unknown) => error)).toBeInstanceOf(DeadlockError);
+});
+
+test("a run in a run is refused with the name of the one under way", async () => {
+  const error = await inRun(async function* outer() {
+    yield* fromPromise(run(() => sleep(0)));
+  })().catch((thrown: unknown) => thrown);
+  expect(String(error)).toContain("a run is under way on this thread already (main task ");
+});
 
 describe("what test.each gives is handed on", () => {
   test.each([
