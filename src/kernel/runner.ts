@@ -516,9 +516,9 @@ export class Runner {
    * when a deadline is due, since what is ready by then wins over it.
    */
   mustLook(): boolean {
-    if (this.due.length > 0 || this.entryQueue.threadsCalled) return true;
-    if (this.deadlines.size > 0 && this.deadlines.next <= this.clock.currentTime()) return true;
-    return this.sliceIsOver();
+    // First, since slices are counted there: the host gets its turn also where a deadline is due in every pass.
+    if (this.sliceIsOver() || this.due.length > 0 || this.entryQueue.threadsCalled) return true;
+    return this.deadlines.size > 0 && this.deadlines.next <= this.clock.currentTime();
   }
 
   /** How often a time slice was over: a host that shares its thread gives it away when this has changed. */

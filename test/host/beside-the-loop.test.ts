@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   abortable,
+  currentTime,
   failAfter,
   fromPromise,
   moveOnAfter,
@@ -9,6 +10,7 @@ import {
   run,
   sleep,
   sleepForever,
+  sleepUntil,
   type Operation,
 } from "../../src/index.ts";
 import { ParkingLot, currentTask, waitReadable, yieldBriefly } from "../../src/hazmat.ts";
@@ -281,4 +283,25 @@ describe("the process", () => {
   test("what main throws, and nobody catches, is an unhandled rejection", async () => {
     expect(await runProgram("alive", ["throws"])).toEqual({ said: ["main", "unhandled mine", "exit"], end: 0 });
   });
+});
+
+test("a run with a deadline due in every pass, and a busy task, gives the loop its turns", async () => {
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    immediate = setImmediate(count);
+  };
+  let immediate = setImmediate(count);
+  let passes = 0;
+  const done = (): boolean => turns === 50 || passes === 50_000;
+  await run(() =>
+    openNursery(function* (nursery) {
+      nursery.startSoon(function* () {
+        while (!done()) yield* sleepUntil(currentTime());
+      });
+      for (; !done(); passes++) yield* yieldBriefly();
+    }),
+  );
+  clearImmediate(immediate);
+  expect(turns).toBe(50);
 });
