@@ -40,6 +40,8 @@ export function takeBack(task: Task): void {
   task.state = TaskState.Running;
   task.suspension = null;
   task.abortable = false;
+  const reply = task.frame?.reply ?? null;
+  if (reply !== null) reply.driven = null;
   task.customSleepData = undefined;
   task.failed = false;
   task.error = undefined;

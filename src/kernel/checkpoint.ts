@@ -1,3 +1,4 @@
+import { AsyncDrive } from "./async-drive.ts";
 import { notResumed } from "./by-hand.ts";
 import { DONE, SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
@@ -11,7 +12,13 @@ function checkInterruption(task: Task): void {
   if (cause !== null) throw cause.error;
 }
 
-class YieldBriefly extends SingleUse<void> {
+abstract class SchedulePoint extends SingleUse<void> {
+  override [Symbol.asyncIterator](): unknown {
+    return new AsyncDrive(this[Symbol.iterator]());
+  }
+}
+
+class YieldBriefly extends SchedulePoint {
   static {
     this.prototype.operationName = "yieldBriefly()";
   }
@@ -30,7 +37,7 @@ class YieldBriefly extends SingleUse<void> {
   }
 }
 
-class YieldIfCancelled extends SingleUse<void> {
+class YieldIfCancelled extends SchedulePoint {
   static {
     this.prototype.operationName = "yieldIfCancelled()";
   }
@@ -54,7 +61,7 @@ class YieldIfCancelled extends SingleUse<void> {
   }
 }
 
-class YieldBrieflyNoCancel extends SingleUse<void> {
+class YieldBrieflyNoCancel extends SchedulePoint {
   static {
     this.prototype.operationName = "yieldBrieflyNoCancel()";
   }

@@ -1,3 +1,4 @@
+import { notResumed } from "./by-hand.ts";
 import { Guarded } from "./ki-protection.ts";
 import type { Coroutine, Trap } from "./operation.ts";
 import type { Task } from "./task.ts";
@@ -43,17 +44,22 @@ export class Frame implements Extent {
   }
 }
 
-/** What an asynchronous frame answered, or is still to answer. */
+/**
+ * What an asynchronous frame answered, or is still to answer, and how it goes on. It stands in an operation that it
+ * drives by a promise ({@link AsyncDrive}), or at a trap that it has yielded, or in a native await.
+ */
 export class AsyncReply {
   readonly frame: Frame;
   /** `next()` was called and its promise has not settled. */
   pending = false;
   /** The answer is here and the scheduler has not looked at it. */
   ready = false;
-  /** The frame's code has run up to its first `await` or operation. Kept in the unrestricted mode only. */
+  /** The frame's code has run up to its first `await` or operation. */
   begun = false;
   /** The scheduler is waiting for it in this very step. */
   inStep = false;
+  /** Its code may go on without the scheduler: it is in a native await. */
+  outside = false;
   /** The task was made runnable before its trap arrived. */
   wakeOnTrap = false;
   failed = false;
@@ -61,8 +67,13 @@ export class AsyncReply {
   error: unknown = undefined;
   /** The frame's asynchronous context, which carries its extent; made when first needed. */
   context: Context | null = null;
+  /** The operation whose result its code awaits. */
+  driven: Driven | null = null;
+  resolve: (result: IteratorResult<Trap, unknown>) => void = nothing;
+  reject: (error: unknown) => void = nothing;
   readonly onResult: (result: IteratorResult<Trap, unknown>) => void;
   readonly onError: (error: unknown) => void;
+  readonly #executor: (resolve: (result: any) => void, reject: (error: unknown) => void) => void;
 
   constructor(frame: Frame) {
     this.frame = frame;
@@ -76,6 +87,42 @@ export class AsyncReply {
       this.failed = true;
       this.#settle();
     };
+    this.#executor = (resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    };
+  }
+
+  /**
+   * The frame's code is about to begin. @throws UsageError where it is another frame's already: an async generator would
+   * queue the `next()` of the second one, and end for both.
+   */
+  claim(): void {
+    const { iterator } = this.frame;
+    const owner = owners.get(iterator);
+    if (owner?.pending === true && owner !== this) throw notResumed(owner.frame.task);
+    owners.set(iterator, this);
+    this.begun = true;
+  }
+
+  /** The promise that the frame's code awaits while its task is blocked in `operation`. */
+  promiseOf(operation: Driven): Promise<unknown> {
+    this.driven = operation;
+    if (this.outside) this.frame.task.runner.cameBack(this);
+    return new Promise(this.#executor);
+  }
+
+  /** Takes the result of the operation that was waited for, and gives it to the code; that goes on in a microtask. */
+  settleDriven(operation: Driven): void {
+    this.driven = null;
+    let result: IteratorResult<Trap, unknown>;
+    try {
+      result = operation.next();
+    } catch (error) {
+      this.reject(error);
+      return;
+    }
+    this.resolve(result);
   }
 
   /**
@@ -95,3 +142,12 @@ export class AsyncReply {
     if (!this.inStep) this.frame.task.runner.replySettled(this.frame.task, this);
   }
 }
+
+/** Which frame steps an async coroutine. */
+const owners = new WeakMap<AnyIterator, AsyncReply>();
+
+interface Driven {
+  next(): IteratorResult<Trap, unknown>;
+}
+
+function nothing(): void {}

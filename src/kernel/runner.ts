@@ -225,8 +225,9 @@ export class Runner {
     if (instruments.beforeTaskStep !== null) instruments.call("beforeTaskStep", task);
     task.state = TaskState.Running;
     const frame = task.frame as Frame;
-    if (frame.reply === null && this.interruptibly === null) this.stepPlainly(task, frame);
-    else this.advance(task, null);
+    if (this.interruptibly !== null) this.advance(task, null);
+    else if (frame.reply === null) this.stepPlainly(task, frame);
+    else this.stepAsyncly(task, frame, frame.reply);
     if (instruments.afterTaskStep !== null) instruments.call("afterTaskStep", task);
   }
 
@@ -244,6 +245,26 @@ export class Runner {
     if (result?.value === TRAP && result.done === false && task.frame === frame && task.state !== TaskState.Running)
       return;
     const mistake = this.judge(task, frame, result);
+    if (mistake !== undefined) this.advance(task, mistake);
+  }
+
+  /** The common step of an async frame: the operation it awaits is over, and it waits in another one. */
+  private stepAsyncly(task: Task, frame: Frame, reply: AsyncReply): void {
+    const { driven } = reply;
+    if (driven === null) {
+      this.advance(task, null);
+      return;
+    }
+    reply.inStep = true;
+    reply.settleDriven(driven);
+    this.drainFor(task);
+    reply.inStep = false;
+    if (reply.driven !== null && task.frame === frame && task.state !== TaskState.Running) return;
+    if (!reply.ready) {
+      this.goneOutside(task, reply);
+      return;
+    }
+    const mistake = this.takeAnswer(task, frame, reply);
     if (mistake !== undefined) this.advance(task, mistake);
   }
 
@@ -280,30 +301,32 @@ export class Runner {
     while (next !== undefined) {
       const frame = task.frame as Frame;
       const { reply } = frame;
-      let failed = false;
-      let result: IteratorResult<Trap, unknown> | undefined;
-      let error: unknown;
-      if (reply === null) {
-        thread.task = task;
-        thread.kiProtected = frame.kiProtected;
-        try {
-          result = this.resume(task.context, frame, next) as IteratorResult<Trap, unknown>;
-        } catch (thrown) {
-          failed = true;
-          error = thrown;
-        }
-      } else {
+      if (reply !== null) {
         if (!reply.ready && !this.resumeAsync(task, frame, reply, next)) return;
-        reply.ready = false;
-        failed = reply.failed;
-        result = reply.result;
-        error = reply.error;
-        reply.result = undefined;
-        reply.error = undefined;
+        next = this.takeAnswer(task, frame, reply);
+        continue;
       }
-      if (failed) next = this.endFrame(task, frame, true, error) ? undefined : null;
-      else next = this.judge(task, frame, result as IteratorResult<Trap, unknown>);
+      thread.task = task;
+      thread.kiProtected = frame.kiProtected;
+      let result: IteratorResult<Trap, unknown>;
+      try {
+        result = this.resume(task.context, frame, next) as IteratorResult<Trap, unknown>;
+      } catch (error) {
+        next = this.endFrame(task, frame, true, error) ? undefined : null;
+        continue;
+      }
+      next = this.judge(task, frame, result);
     }
+  }
+
+  /** What an async frame's answer, which has come, means for its task, as {@link Runner.judge} says it. */
+  private takeAnswer(task: Task, frame: Frame, reply: AsyncReply): Error | null | undefined {
+    const { failed, result, error } = reply;
+    reply.ready = false;
+    reply.result = undefined;
+    reply.error = undefined;
+    if (failed) return this.endFrame(task, frame, true, error) ? undefined : null;
+    return this.judge(task, frame, result as IteratorResult<Trap, unknown>);
   }
 
   /** Lets a plain frame's code go on. */
@@ -323,31 +346,49 @@ export class Runner {
    * @returns whether it did; if not, its code is in a native await.
    */
   private resumeAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): boolean {
-    if (reply.pending) {
+    if (reply.pending && reply.driven === null) {
       // Woken before the trap of its own operation arrived.
       reply.wakeOnTrap = true;
       task.state = TaskState.Awaiting;
       return false;
     }
     reply.context ??= task.context(() => extents.run(frame, () => AsyncLocalStorage.snapshot() as Context));
-    reply.pending = true;
     reply.inStep = true;
     if (this.interruptibly === null || frame.kiProtected) {
       this.driveAsync(task, frame, reply, mistake);
       this.drainFor(task);
     } else this.driveAsyncInterruptibly(this.interruptibly, task, frame, reply, mistake);
     reply.inStep = false;
-    if (!reply.pending) return true;
-    if (task.state === TaskState.Running) task.state = TaskState.Awaiting;
-    this.awaiting++;
+    if (reply.ready) return true;
+    if (reply.driven === null || task.state === TaskState.Running) this.goneOutside(task, reply);
     return false;
   }
 
+  /** The code of an async frame is in a native await. */
+  private goneOutside(task: Task, reply: AsyncReply): void {
+    if (task.state === TaskState.Running) task.state = TaskState.Awaiting;
+    reply.outside = true;
+    this.awaiting++;
+  }
+
+  /** It has come back out of one. */
+  cameBack(reply: AsyncReply): void {
+    reply.outside = false;
+    reply.wakeOnTrap = false;
+    this.awaiting--;
+  }
+
   private driveAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): void {
+    if (reply.driven !== null) {
+      reply.settleDriven(reply.driven);
+      return;
+    }
+    reply.pending = true;
     thread.task = task;
     thread.kiProtected = frame.kiProtected;
     const context = reply.context as Context;
     try {
+      if (!reply.begun) reply.claim();
       const answer = mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
       thread.task = null;
       thread.kiProtected = true;
@@ -361,6 +402,8 @@ export class Runner {
   }
 
   private drainFor(task: Task): void {
+    thread.task = null;
+    thread.kiProtected = true;
     thread.draining = task;
     if (this.awaiting === 0) thread.drivenInDrain = task;
     this.drainMicrotasks();
@@ -383,7 +426,6 @@ export class Runner {
       // Once begun, a frame's own code is all in the drain; what was stopped before that would go on by itself there.
       if (reply.begun && mistake === null) drive();
       else interruptibly(drive);
-      reply.begun = true;
       interruptibly(() => this.drainFor(task));
     } catch (error) {
       thread.task = null;
@@ -397,9 +439,8 @@ export class Runner {
 
   /** An async frame that was in a native await has answered. */
   replySettled(task: Task, reply: AsyncReply): void {
-    this.awaiting--;
     const { wakeOnTrap } = reply;
-    reply.wakeOnTrap = false;
+    if (reply.outside) this.cameBack(reply);
     if (reply.failed || reply.result?.done === true || reply.result?.value !== TRAP) {
       this.enqueue(task); // to deal with the answer
       return;
@@ -728,7 +769,7 @@ export class Runner {
 
   /** Tasks whose code is in a native await. */
   awaitingTasks(): Task[] {
-    return tasksBelow(this.rootTask).filter((task) => task.frame?.reply?.pending === true);
+    return tasksBelow(this.rootTask).filter((task) => task.frame?.reply?.outside === true);
   }
 
   /** What the run gives or throws. */

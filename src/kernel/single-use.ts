@@ -8,8 +8,8 @@ import { thread, taskOfContext } from "./thread.ts";
 /**
  * The base of every operation: fresh, lazy, single-use, and its own iterator, so that driving it allocates nothing.
  *
- * One object serves both kinds of generator. An async generator awaits what `next()` gives, and a plain object is the
- * cheapest thing to await; that is what `Symbol.asyncIterator` is for, which the types do not mention.
+ * One object serves both kinds of generator: `Symbol.asyncIterator` is for async ones, which await what `next()` gives. The
+ * types do not mention it.
  */
 export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, any> {
   declare operationName: string;
@@ -30,7 +30,7 @@ export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, an
     return this;
   }
 
-  [Symbol.asyncIterator](): this {
+  [Symbol.asyncIterator](): unknown {
     return this[Symbol.iterator]();
   }
 

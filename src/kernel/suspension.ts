@@ -1,4 +1,5 @@
 import { TrioInternalError, UsageError } from "../errors.ts";
+import { AsyncDrive } from "./async-drive.ts";
 import { describe } from "./describe.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { Result } from "./result.ts";
@@ -58,6 +59,10 @@ export abstract class Suspension<T> extends SingleUse<T> implements Blocker {
     task.points = CHECKPOINT;
     block(task, this);
     return SUSPENDED;
+  }
+
+  override [Symbol.asyncIterator](): unknown {
+    return new AsyncDrive(this[Symbol.iterator]());
   }
 
   override toString(): string {

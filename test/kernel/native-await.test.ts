@@ -204,10 +204,9 @@ describe("a task counts as blocked from the moment its operation is driven", () 
       await soon();
       const parking = lot.park();
       const iterator = (parking as any)[Symbol.asyncIterator]();
-      const { value: trap } = iterator.next();
+      const parked = iterator.next();
       expect(lot.unpark()).toEqual([currentTask()]);
-      yield trap;
-      expect(iterator.next().done).toBe(true);
+      expect((await parked).done).toBe(true);
     });
   });
 
