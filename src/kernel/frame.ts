@@ -30,17 +30,13 @@ export class Frame implements Extent {
     this.parent = parent;
     this.kiProtected = coroutine instanceof Guarded ? coroutine.kiProtected : kiProtected;
     // An operation of ours has both methods, and its synchronous one needs no promise.
-    if (Symbol.iterator in coroutine) {
-      const iterator = coroutine[Symbol.iterator]();
-      this.iterator = iterator;
-      this.next = () => iterator.next();
-      this.reply = null;
-    } else {
-      const iterator = coroutine[Symbol.asyncIterator]();
-      this.iterator = iterator;
-      this.next = () => iterator.next();
-      this.reply = new AsyncReply(this);
-    }
+    const isPlain = Symbol.iterator in coroutine;
+    const iterator: AnyIterator = isPlain ? coroutine[Symbol.iterator]() : coroutine[Symbol.asyncIterator]();
+    this.iterator = iterator;
+    // Looked up once: each generator function has a prototype of its own, too many for the engine to remember.
+    const next: (this: AnyIterator) => unknown = iterator.next;
+    this.next = () => next.call(iterator);
+    this.reply = isPlain ? null : new AsyncReply(this);
   }
 }
 

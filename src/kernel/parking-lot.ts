@@ -10,13 +10,15 @@ class Park extends Suspension<void> {
   static {
     this.prototype.operationName = "ParkingLot.park()";
   }
-  lot: ParkingLot;
-  previous: Park | null = null;
-  following: Park | null = null;
+  declare lot: ParkingLot;
+  declare previous: Park | null;
+  declare following: Park | null;
 
   constructor(lot: ParkingLot) {
     super();
     this.lot = lot;
+    this.previous = null;
+    this.following = null;
   }
 
   protected begin(): void {

@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { drivenByHand, takeBack } from "./by-hand.ts";
-import { noteDriven, noteMade, type Line } from "./undriven.ts";
+import { noteDriven, noteMade, type Drivable } from "./undriven.ts";
 import type { Operation, Trap } from "./operation.ts";
 import { type Task, TaskState } from "./task.ts";
 import { thread, taskOfContext } from "./thread.ts";
@@ -14,18 +14,21 @@ import { thread, taskOfContext } from "./thread.ts";
 export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, any> {
   declare operationName: string;
   /** The task that drove it, once one has. */
-  task: Task | null = null;
+  declare task: Task | null;
   /** Set by `yield*`, before the first `next()`. */
-  used = false;
-  origin: Error | Line | null = null;
+  declare used: boolean;
+  declare origin: Drivable["origin"];
 
+  // The engine initialises a class's fields by a call of their own, at each level of the hierarchy.
   constructor() {
+    this.task = null;
+    this.used = false;
+    this.origin = null;
     noteMade(this);
   }
 
   [Symbol.iterator](): this {
     if (this.used) throw drivenTwice(this);
-    this.used = true;
     noteDriven(this);
     return this;
   }

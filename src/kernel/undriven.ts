@@ -3,9 +3,8 @@ import { programLines } from "./stack.ts";
 /**
  * Finds operations that nobody drove: `sleep(1)` with the `yield*` forgotten is the mistake everyone makes.
  *
- * Nearly every operation is driven by the very next thing its task does, so one slot holds the newest one and costs a
- * store to fill and a store to empty. One that is still there when the next is made moves to a list, and what is on the
- * list when the run ends was forgotten. It is reported by the line, with a count. Past a number that is remembered, the
+ * Nearly every operation is driven by the very next thing its task does, so one slot holds the newest one. If it was not
+ * driven by the time the next is made, it moves to a list, and what is on the list when the run ends was forgotten. It is reported by the line, with a count. Past a number that is remembered, the
  * oldest are let go: only their lines and counts are kept, and the garbage collector tells when one is lost for good.
  *
  * To say which line made it, the operation keeps the stack of its making. That costs half a microsecond, ten times the
@@ -23,9 +22,16 @@ const MOST_REMEMBERED = 1_000;
 /** What this file needs to know of an operation. */
 export interface Drivable {
   readonly operationName: string;
-  /** Where it was made, until it is driven; the count of its line, if it was let go. */
-  origin: Error | Line | null;
+  /** It is being driven, or was handed to something that answers for it. */
+  used: boolean;
+  /** What is known of it, until it is driven: null for the newest one, if its stack was not taken. */
+  origin: Error | Line | typeof REMEMBERED | null;
 }
+
+/** It is on the list, without a stack. */
+const REMEMBERED: unique symbol = Symbol("remembered");
+/** In place of an operation, where there is none. */
+const NONE: Drivable = { operationName: "", used: true, origin: null };
 
 /** A line of the program that made operations which were not driven. */
 export interface Line {
@@ -40,7 +46,7 @@ export type UndrivenReport = (line: Line) => void;
 
 let watching: UndrivenReport | null = null;
 /** What the hot path touches: plain fields of one object. */
-const ledger: { newest: Drivable | null; stacks: number } = { newest: null, stacks: 0 };
+const ledger: { newest: Drivable; stacks: number } = { newest: NONE, stacks: 0 };
 const older = new Set<Drivable>();
 let lines = new Map<string, Line>();
 let refilledAt = 0;
@@ -54,12 +60,12 @@ const lost = new FinalizationRegistry<Line>((line) => {
 export function noteMade(operation: Drivable): void {
   const before = ledger.newest;
   ledger.newest = operation;
-  if (before !== null || ledger.stacks > 0) noteMadeWithCare(operation, before);
+  if (!before.used || ledger.stacks > 0) noteMadeWithCare(operation, before);
 }
 
-function noteMadeWithCare(operation: Drivable, before: Drivable | null): void {
+function noteMadeWithCare(operation: Drivable, before: Drivable): void {
   if (watching === null) return;
-  if (before !== null) remember(before);
+  if (!before.used) remember(before);
   if (ledger.stacks > 0) {
     ledger.stacks--;
     operation.origin = new Error();
@@ -68,13 +74,13 @@ function noteMadeWithCare(operation: Drivable, before: Drivable | null): void {
 
 /** It is being driven, or was handed to something that answers for it. */
 export function noteDriven(operation: Drivable): void {
-  if (ledger.newest === operation) ledger.newest = null;
-  else if (older.size > 0 || lines.size > 0) forget(operation);
-  if (operation.origin !== null) operation.origin = null;
+  operation.used = true;
+  if (operation.origin !== null) forget(operation);
 }
 
 function remember(operation: Drivable): void {
   older.add(operation);
+  operation.origin ??= REMEMBERED;
   if (older.size <= MOST_REMEMBERED) return;
   const oldest = older.values().next().value as Drivable;
   older.delete(oldest);
@@ -84,9 +90,9 @@ function remember(operation: Drivable): void {
 }
 
 function forget(operation: Drivable): void {
-  if (older.delete(operation)) return;
   const { origin } = operation;
-  if (origin === null || origin instanceof Error) return;
+  operation.origin = null;
+  if (older.delete(operation) || origin === null || origin === REMEMBERED || origin instanceof Error) return;
   origin.count--;
   lost.unregister(operation);
 }
@@ -115,7 +121,7 @@ function report(line: Line): void {
 /** A run begins: operations made from now on are its. */
 export function watchUndriven(report: UndrivenReport, now: number): void {
   watching = report;
-  ledger.newest = null;
+  ledger.newest = NONE;
   ledger.stacks = STACKS_AT_ONCE;
   older.clear();
   lines = new Map();
@@ -133,8 +139,8 @@ export function refillStacks(now: number): void {
 /** The run ended: whatever was not driven never will be. */
 export function reportUndriven(): void {
   const { newest } = ledger;
-  if (newest !== null && watching !== null) older.add(newest);
-  ledger.newest = null;
+  if (!newest.used && watching !== null) older.add(newest);
+  ledger.newest = NONE;
   ledger.stacks = 0;
   for (const operation of older) count(operation);
   older.clear();
