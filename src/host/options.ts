@@ -116,6 +116,7 @@ export function begin(
         signal,
         seed,
         strictExceptionGroups,
+        fulfilled,
         interruptibly: interruptibleSteps?.run ?? null,
       },
       main,
@@ -129,6 +130,10 @@ export function begin(
     } else runner.close();
     throw error;
   }
+}
+
+function fulfilled(promise: Promise<unknown>): unknown {
+  return Bun.peek.status(promise) === "fulfilled" ? Bun.peek(promise) : undefined;
 }
 
 function mainOf({ mainTask }: Runner): string {

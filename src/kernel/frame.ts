@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { notResumed } from "./by-hand.ts";
 import { Guarded } from "./ki-protection.ts";
 import type { Coroutine, Trap } from "./operation.ts";
 import type { Task } from "./task.ts";
-import type { Extent } from "./thread.ts";
+import { extents, type Extent } from "./thread.ts";
 
 type AnyIterator = Iterator<Trap, unknown, unknown> | AsyncIterator<Trap, unknown, unknown>;
 
@@ -61,39 +62,70 @@ export class AsyncReply {
   failed = false;
   result: IteratorResult<Trap, unknown> | undefined = undefined;
   error: unknown = undefined;
-  /** The frame's asynchronous context, which carries its extent; made when first needed. */
+  /** The promise of its last `next()`, while nobody has looked whether it has settled. */
+  answer: unknown = null;
+  /** The frame's asynchronous context, which carries its extent; made when its code is called a second time. */
   context: Context | null = null;
   /** The operation whose result its code awaits. */
   driven: Driven | null = null;
-  resolve: (result: IteratorResult<Trap, unknown>) => void = nothing;
-  reject: (error: unknown) => void = nothing;
-  readonly onResult: (result: IteratorResult<Trap, unknown>) => void;
-  readonly onError: (error: unknown) => void;
-  readonly #executor: (resolve: (result: any) => void, reject: (error: unknown) => void) => void;
+  #resolve: (result: IteratorResult<Trap, unknown>) => void = nothing;
+  #reject: (error: unknown) => void = nothing;
+  #executor: ((resolve: (result: any) => void, reject: (error: unknown) => void) => void) | null = null;
 
   constructor(frame: Frame) {
     this.frame = frame;
-    this.onResult = (result) => {
-      this.result = result;
-      this.failed = false;
-      this.#settle();
-    };
-    this.onError = (error) => {
-      this.error = error;
-      this.failed = true;
-      this.#settle();
-    };
-    this.#executor = (resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    };
+  }
+
+  /** Calls the frame's code, in its asynchronous context. @throws what a hand-written iterator throws. */
+  call(mistake: Error | null): unknown {
+    const { frame } = this;
+    if (mistake !== null) return this.#contextAgain()(callThrow, frame.iterator, mistake);
+    if (this.begun) return this.#contextAgain()(frame.next);
+    this.#claim();
+    return frame.task.context(callInExtent, frame);
+  }
+
+  #contextAgain(): Context {
+    return (this.context ??= this.frame.task.context(snapshotInExtent, this.frame));
+  }
+
+  /**
+   * The microtasks were drained: whether the answer is here.
+   * @returns false where the answer has to be waited for, and {@link AsyncReply.attach} is due.
+   */
+  look(): boolean {
+    const { answer } = this;
+    if (!(answer instanceof Promise)) return false;
+    const result = this.frame.task.runner.fulfilled(answer);
+    if (result === undefined) return false;
+    this.answer = null;
+    this.result = result as IteratorResult<Trap, unknown>;
+    this.failed = false;
+    this.pending = false;
+    this.ready = true;
+    return true;
+  }
+
+  /** Has the answer brought when it comes. */
+  attach(): void {
+    const { answer } = this;
+    this.answer = null;
+    (answer instanceof Promise ? answer : Promise.resolve(answer)).then(
+      (result) => this.#settle(false, result, undefined),
+      (error) => this.#settle(true, undefined, error),
+    );
+  }
+
+  /** The frame's code could not even be called. */
+  threw(error: unknown): void {
+    this.#settle(true, undefined, error);
   }
 
   /**
    * The frame's code is about to begin. @throws UsageError where it is another frame's already: an async generator would
    * queue the `next()` of the second one, and end for both.
    */
-  claim(): void {
+  #claim(): void {
     const { iterator } = this.frame;
     const owner = owners.get(iterator);
     if (owner?.pending === true && owner !== this) throw notResumed(owner.frame.task);
@@ -105,6 +137,10 @@ export class AsyncReply {
   promiseOf(operation: Driven): Promise<unknown> {
     this.driven = operation;
     if (this.outside) this.frame.task.runner.cameBack(this);
+    this.#executor ??= (resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    };
     return new Promise(this.#executor);
   }
 
@@ -115,10 +151,10 @@ export class AsyncReply {
     try {
       result = operation.next();
     } catch (error) {
-      this.reject(error);
+      this.#reject(error);
       return;
     }
-    this.resolve(result);
+    this.#resolve(result);
   }
 
   /**
@@ -126,17 +162,34 @@ export class AsyncReply {
    * code goes on, to get an error out of its next operation; that is nobody's any more.
    */
   abandon(error: unknown): void {
-    this.onError(error);
+    this.#settle(true, undefined, error);
     this.#abandoned = true;
   }
   #abandoned = false;
 
-  #settle(): void {
+  #settle(failed: boolean, result: IteratorResult<Trap, unknown> | undefined, error: unknown): void {
     if (this.#abandoned) return;
+    this.failed = failed;
+    this.result = result;
+    this.error = error;
     this.pending = false;
     this.ready = true;
     if (!this.inStep) this.frame.task.runner.replySettled(this.frame.task, this);
   }
+}
+
+function callInExtent(frame: Frame): unknown {
+  return extents.run(frame, frame.next);
+}
+
+function snapshotInExtent(frame: Frame): Context {
+  return extents.run(frame, () => AsyncLocalStorage.snapshot() as Context);
+}
+
+/** Throws `error` where the coroutine stands. */
+export function callThrow(iterator: AnyIterator, error: Error): unknown {
+  if (typeof iterator.throw !== "function") throw error;
+  return iterator.throw(error);
 }
 
 /** Which frame steps an async coroutine. */

@@ -7,7 +7,7 @@ import { Deadlines, type DeadlineEntry } from "./deadlines.ts";
 import { describe, isClass } from "./describe.ts";
 import { EntryQueue } from "./entry-queue.ts";
 import { checkCoroutine, notAClass } from "./frame-operation.ts";
-import { Frame, type AsyncReply, type Context } from "./frame.ts";
+import { Frame, callThrow, type AsyncReply, type Context } from "./frame.ts";
 import type { Host } from "./host.ts";
 import type { IdleWait } from "./idle.ts";
 import { Instruments, type Instrument } from "./instrument.ts";
@@ -36,6 +36,8 @@ export interface RunnerParts {
   readonly signal: AbortSignal | undefined;
   readonly seed: number | undefined;
   readonly strictExceptionGroups: boolean;
+  /** What a promise was fulfilled with, read without waiting; undefined where it was not, or where that cannot be told. */
+  readonly fulfilled: (promise: Promise<unknown>) => unknown;
   /** Steps unprotected code so that Ctrl-C can stop it where it stands; null in the restricted mode. */
   readonly interruptibly: ((step: () => void) => void) | null;
 }
@@ -56,11 +58,6 @@ const SLICE = 0.5;
 const MOST_STEPS_BETWEEN_CLOCK_READS = 64;
 
 type Due = readonly Task[] | Sleep;
-type AnyIterator = Frame["iterator"];
-const callThrow = (iterator: AnyIterator, error: Error): unknown => {
-  if (typeof iterator.throw !== "function") throw error;
-  return iterator.throw(error);
-};
 
 /**
  * The scheduler of one run: steps tasks, fires deadlines, and says how long the host may wait. It works in passes: what
@@ -78,6 +75,7 @@ export class Runner {
   /** Tasks in `fromPromise` and `abortable`. */
   readonly promiseWaits: Set<{ giveUp(error: Error): void }> = new Set();
   readonly strictExceptionGroups: boolean;
+  readonly fulfilled: RunnerParts["fulfilled"];
   readonly rootTask: Task;
   /** The context `run` was called in: system tasks and call-soon callbacks have it. */
   readonly baseContext: Context;
@@ -129,6 +127,7 @@ export class Runner {
     this.io = parts.io;
     this.host = parts.host;
     this.drainMicrotasks = parts.host.drainMicrotasks;
+    this.fulfilled = parts.fulfilled;
     this.strictExceptionGroups = parts.strictExceptionGroups;
     this.random = parts.seed === undefined ? null : new Random(parts.seed);
     this.interruptibly = parts.interruptibly;
@@ -352,12 +351,15 @@ export class Runner {
       task.state = TaskState.Awaiting;
       return false;
     }
-    reply.context ??= task.context(() => extents.run(frame, () => AsyncLocalStorage.snapshot() as Context));
     reply.inStep = true;
     if (this.interruptibly === null || frame.kiProtected) {
       this.driveAsync(task, frame, reply, mistake);
       this.drainFor(task);
     } else this.driveAsyncInterruptibly(this.interruptibly, task, frame, reply, mistake);
+    if (reply.answer !== null && !reply.look()) {
+      reply.attach();
+      this.drainFor(task); // an error is brought at once
+    }
     reply.inStep = false;
     if (reply.ready) return true;
     if (reply.driven === null || task.state === TaskState.Running) this.goneOutside(task, reply);
@@ -386,19 +388,15 @@ export class Runner {
     reply.pending = true;
     thread.task = task;
     thread.kiProtected = frame.kiProtected;
-    const context = reply.context as Context;
     try {
-      if (!reply.begun) reply.claim();
-      const answer = mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
-      thread.task = null;
-      thread.kiProtected = true;
-      const promise = answer instanceof Promise ? answer : Promise.resolve(answer);
-      promise.then(reply.onResult, reply.onError);
+      reply.answer = reply.call(mistake);
+      // What is stopped in the middle answers never, and is to be heard of all the same.
+      if (this.interruptibly !== null) reply.attach();
     } catch (error) {
-      thread.task = null;
-      thread.kiProtected = true;
-      reply.onError(error);
+      reply.threw(error);
     }
+    thread.task = null;
+    thread.kiProtected = true;
   }
 
   private drainFor(task: Task): void {

@@ -129,7 +129,17 @@ export function simulate<T>(main: (io: SimulatedIo) => Coroutine<T>, options: Si
     },
   };
   const runner = new Runner(
-    { clock: io, io, host, instruments, signal, seed, strictExceptionGroups: true, interruptibly: null },
+    {
+      clock: io,
+      io,
+      host,
+      instruments,
+      signal,
+      seed,
+      strictExceptionGroups: true,
+      fulfilled: () => undefined,
+      interruptibly: null,
+    },
     () => main(io),
   );
   try {
