@@ -256,7 +256,7 @@ export class CancelScope {
       outcome.failed = false;
       outcome.error = undefined;
     } else if (error instanceof ExceptionGroup) {
-      const [cancelled, rest] = error.split(Cancelled);
+      const [cancelled, rest] = error.splitCancelled();
       if (cancelled === null) return;
       this.#caught = true;
       if (rest === null) {

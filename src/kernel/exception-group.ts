@@ -1,3 +1,4 @@
+import { Cancelled } from "../errors.ts";
 import { describe } from "./describe.ts";
 
 /** What {@link ExceptionGroup.split} looks for: a class, or a predicate. */
@@ -22,6 +23,20 @@ export class ExceptionGroup extends AggregateError {
     const list = [...errors];
     if (list.length === 0) throw new RangeError("new ExceptionGroup(errors): errors must hold at least one error");
     super(list, `${message} (${list.length} sub-error${list.length === 1 ? "" : "s"})`, options);
+  }
+
+  /** It was searched for Cancelled, in vain: a group passes through many scopes and grows by a level in each nursery. */
+  #holdsNoCancelled = false;
+
+  /** @internal {@link ExceptionGroup.split} by Cancelled, at the cost of what has not been searched before. */
+  splitCancelled(): [ExceptionGroup | null, ExceptionGroup | null] {
+    if (this.#holdsNoCancelled) return [null, this];
+    const holdsNone = this.errors.every((error) =>
+      error instanceof ExceptionGroup ? error.splitCancelled()[0] === null : !(error instanceof Cancelled),
+    );
+    if (!holdsNone) return this.split(Cancelled);
+    this.#holdsNoCancelled = true;
+    return [null, this];
   }
 
   /** The group without the leaves that do not match, its shape kept; null if none matches. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { ExceptionGroup, isCancelled, moveOnAfter, sleepForever } from "../../src/index.ts";
+import { ExceptionGroup, isCancelled, moveOnAfter, openNursery, sleepForever } from "../../src/index.ts";
 import { errorOf, thrownBy, virtual } from "./programs.ts";
 
 class Odd extends Error {}
@@ -88,4 +88,27 @@ test("isCancelled tells a Cancelled, and a group of nothing else, however deep",
     expect(isCancelled(undefined)).toBe(false);
     expect(isCancelled(new AggregateError([]))).toBe(false);
   });
+});
+
+test("an error is looked at as often in two hundred nurseries as in ten: depth does not make its way out dearer", () => {
+  const looksAt = (depth: number): number => {
+    let looks = 0;
+    const error = new Proxy(new Error("deep"), {
+      getPrototypeOf(target) {
+        looks++;
+        return Reflect.getPrototypeOf(target);
+      },
+    });
+    function* nest(levels: number): Generator<any, void> {
+      yield* openNursery(function* () {
+        if (levels === 0) throw error;
+        yield* nest(levels - 1);
+      });
+    }
+    let group: any = thrownBy(() => virtual(() => nest(depth)));
+    for (let level = 0; level <= depth; level++) group = group.errors[0];
+    expect(group === error).toBe(true);
+    return looks;
+  };
+  expect(looksAt(200)).toBe(looksAt(10));
 });
