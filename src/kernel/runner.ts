@@ -1,22 +1,21 @@
 import { DeadlockError, KeyboardInterrupt, TrioInternalError, UsageError } from "../errors.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
-import { leftOpen, takeBack } from "./by-hand.ts";
 import { CancelScope, spread } from "./cancel-scope.ts";
 import type { Clock } from "./clock.ts";
 import { Deadlines, type DeadlineEntry } from "./deadlines.ts";
 import { describe, isClass } from "./describe.ts";
 import { EntryQueue } from "./entry-queue.ts";
 import { checkCoroutine, notAClass } from "./frame-operation.ts";
-import { Frame, callThrow, type AsyncReply, type Context } from "./frame.ts";
+import { Frame, type Context } from "./frame.ts";
 import type { Host } from "./host.ts";
 import type { IdleWait } from "./idle.ts";
 import { Instruments, type Instrument } from "./instrument.ts";
 import type { IoManager, IoStatistics } from "./io-manager.ts";
 import type { Nursery } from "./nursery.ts";
-import { TRAP, type Coroutine, type Trap } from "./operation.ts";
+import type { Coroutine, Trap } from "./operation.ts";
 import { isCancelled } from "./promise.ts";
 import { Random } from "./random.ts";
-import { programLines } from "./stack.ts";
+import { Stepper } from "./stepper.ts";
 import { root } from "./root.ts";
 import { RunQueue } from "./run-queue.ts";
 import type { RunVar } from "./run-var.ts";
@@ -25,7 +24,8 @@ import { deliverInterruption, wake } from "./suspension.ts";
 import { Task, TaskState } from "./task.ts";
 import { taskTree, tasksBelow } from "./task-tree.ts";
 import { extents, thread } from "./thread.ts";
-import { noteDriven, refillStacks, reportUndriven, watchUndriven, type Drivable, type Line } from "./undriven.ts";
+import { TimeSlice } from "./time-slice.ts";
+import { reportUndriven, watchUndriven, type Line } from "./undriven.ts";
 
 /** What a run is made of; the hosts fill it in. */
 export interface RunnerParts {
@@ -52,11 +52,6 @@ export interface Statistics {
   readonly io: IoStatistics;
 }
 
-/** While tasks are runnable, I/O and the host are looked at once in so many real milliseconds. */
-const SLICE = 0.5;
-/** The time is read after so many steps at the most. */
-const MOST_STEPS_BETWEEN_CLOCK_READS = 64;
-
 type Due = readonly Task[] | Sleep;
 
 /**
@@ -75,7 +70,7 @@ export class Runner {
   /** Tasks in `fromPromise` and `abortable`. */
   readonly promiseWaits: Set<{ giveUp(error: Error): void }> = new Set();
   readonly strictExceptionGroups: boolean;
-  readonly fulfilled: RunnerParts["fulfilled"];
+  readonly stepper: Stepper;
   readonly rootTask: Task;
   /** The context `run` was called in: system tasks and call-soon callbacks have it. */
   readonly baseContext: Context;
@@ -89,15 +84,11 @@ export class Runner {
   done = false;
 
   private readonly queue = new RunQueue();
-  private readonly drainMicrotasks: () => void;
   private readonly random: Random | null;
-  private readonly interruptibly: ((step: () => void) => void) | null;
   private readonly rootScope = new CancelScope();
   /** Found due, and to be dealt with in the next pass. */
   private due: Due[] = [];
   private living = 0;
-  /** Frames whose code is in a native await. */
-  private awaiting = 0;
   private ended: { failed: boolean; outcome: unknown } | null = null;
   private internalError: TrioInternalError | null = null;
   /** A deadlock, or a mistake that leaves no way on. */
@@ -111,10 +102,7 @@ export class Runner {
   /** When it has been quiet for long enough. */
   private idleAt = 0;
   private waitPlanned = 0;
-  private stepsLeft = 1;
-  private stepsPlanned = 1;
-  private sliceBegan = 0;
-  private clockReadAt = 0;
+  private readonly slice = new TimeSlice();
 
   constructor(parts: RunnerParts, main: () => Coroutine<unknown>) {
     if (thread.runner !== null) {
@@ -126,11 +114,8 @@ export class Runner {
     this.clock = parts.clock;
     this.io = parts.io;
     this.host = parts.host;
-    this.drainMicrotasks = parts.host.drainMicrotasks;
-    this.fulfilled = parts.fulfilled;
     this.strictExceptionGroups = parts.strictExceptionGroups;
     this.random = parts.seed === undefined ? null : new Random(parts.seed);
-    this.interruptibly = parts.interruptibly;
     this.baseContext = contextForNewTask();
     this.instruments = new Instruments((error, _instrument, hook) => {
       const stack = error instanceof Error ? (error.stack ?? null) : null;
@@ -140,6 +125,7 @@ export class Runner {
         stack,
       );
     });
+    this.stepper = new Stepper(this, parts);
     for (const instrument of parts.instruments) this.instruments.add(instrument);
     this.entryQueue = new EntryQueue(this.host, (error) => this.callbackThrew(error));
     thread.runner = this;
@@ -216,256 +202,10 @@ export class Runner {
     if (this.asleep) this.host.wake();
   }
 
-  // ---- Stepping ----------------------------------------------------------------------------------------------------
+  // ---- Ends of tasks ------------------------------------------------------------------------------------------------
 
-  private step(task: Task): void {
-    if (task.state !== TaskState.Runnable) return;
-    const { instruments } = this;
-    if (instruments.beforeTaskStep !== null) instruments.call("beforeTaskStep", task);
-    task.state = TaskState.Running;
-    const frame = task.frame as Frame;
-    if (this.interruptibly !== null) this.advance(task, null);
-    else if (frame.reply === null) this.stepPlainly(task, frame);
-    else this.stepAsyncly(task, frame, frame.reply);
-    if (instruments.afterTaskStep !== null) instruments.call("afterTaskStep", task);
-  }
-
-  /** The common step, without a detour: a plain frame goes on, and waits again. */
-  private stepPlainly(task: Task, frame: Frame): void {
-    thread.task = task;
-    thread.kiProtected = frame.kiProtected;
-    let result: IteratorResult<Trap, unknown>;
-    try {
-      result = task.context(frame.next) as IteratorResult<Trap, unknown>;
-    } catch (error) {
-      if (!this.endFrame(task, frame, true, error)) this.advance(task, null);
-      return;
-    }
-    if (result?.value === TRAP && result.done === false && task.frame === frame && task.state !== TaskState.Running)
-      return;
-    const mistake = this.judge(task, frame, result);
-    if (mistake !== undefined) this.advance(task, mistake);
-  }
-
-  /** The common step of an async frame: the operation it awaits is over, and it waits in another one. */
-  private stepAsyncly(task: Task, frame: Frame, reply: AsyncReply): void {
-    const { driven } = reply;
-    if (driven === null) {
-      this.advance(task, null);
-      return;
-    }
-    reply.inStep = true;
-    reply.settleDriven(driven);
-    this.drainFor(task);
-    reply.inStep = false;
-    if (reply.driven !== null && task.frame === frame && task.state !== TaskState.Running) return;
-    if (!reply.ready) {
-      this.goneOutside(task, reply);
-      return;
-    }
-    const mistake = this.takeAnswer(task, frame, reply);
-    if (mistake !== undefined) this.advance(task, mistake);
-  }
-
-  /**
-   * What a frame's answer means for its task.
-   * @returns undefined if the task waits or has ended; null if it goes on at once; else the mistake to throw in it.
-   */
-  private judge(task: Task, frame: Frame, result: IteratorResult<Trap, unknown>): Error | null | undefined {
-    if (typeof result !== "object" || result === null) {
-      const error = new TypeError(
-        `the iterator of task ${task.name} answered ${describe(result)} to next(), not an object with done and value`,
-      );
-      return this.endFrame(task, frame, true, error) ? undefined : null;
-    }
-    const { done, value } = result;
-    if (done === true) return this.endFrame(task, frame, false, value) ? undefined : null;
-    if (value === TRAP) {
-      if (task.frame === frame && task.state !== TaskState.Running) return undefined;
-      const pushed = task.frame !== frame;
-      task.state = TaskState.Running;
-      if (pushed) return null;
-    }
-    if (task.state === TaskState.Blocked) takeBack(task);
-    task.state = TaskState.Running;
-    return new TypeError(badYield(task, value)); // or a trap with no operation behind it
-  }
-
-  /**
-   * Runs the innermost frame, and those around it as frames end, until the task waits or has ended.
-   * @param mistake to be thrown where the frame stands, in place of resuming it
-   */
-  private advance(task: Task, mistake: Error | null): void {
-    let next: Error | null | undefined = mistake;
-    while (next !== undefined) {
-      const frame = task.frame as Frame;
-      const { reply } = frame;
-      if (reply !== null) {
-        if (!reply.ready && !this.resumeAsync(task, frame, reply, next)) return;
-        next = this.takeAnswer(task, frame, reply);
-        continue;
-      }
-      thread.task = task;
-      thread.kiProtected = frame.kiProtected;
-      let result: IteratorResult<Trap, unknown>;
-      try {
-        result = this.resume(task.context, frame, next) as IteratorResult<Trap, unknown>;
-      } catch (error) {
-        next = this.endFrame(task, frame, true, error) ? undefined : null;
-        continue;
-      }
-      next = this.judge(task, frame, result);
-    }
-  }
-
-  /** What an async frame's answer, which has come, means for its task, as {@link Runner.judge} says it. */
-  private takeAnswer(task: Task, frame: Frame, reply: AsyncReply): Error | null | undefined {
-    const { failed, result, error } = reply;
-    reply.ready = false;
-    reply.result = undefined;
-    reply.error = undefined;
-    if (failed) return this.endFrame(task, frame, true, error) ? undefined : null;
-    return this.judge(task, frame, result as IteratorResult<Trap, unknown>);
-  }
-
-  /** Lets a plain frame's code go on. */
-  private resume(context: Context, frame: Frame, mistake: Error | null): unknown {
-    if (this.interruptibly !== null && !frame.kiProtected) {
-      let answer: unknown;
-      this.interruptibly(() => {
-        answer = mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
-      });
-      return answer;
-    }
-    return mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
-  }
-
-  /**
-   * Resumes an async frame and drains the microtasks, so that it comes back with its answer.
-   * @returns whether it did; if not, its code is in a native await.
-   */
-  private resumeAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): boolean {
-    if (reply.pending && reply.driven === null) {
-      // Woken before the trap of its own operation arrived.
-      reply.wakeOnTrap = true;
-      task.state = TaskState.Awaiting;
-      return false;
-    }
-    reply.inStep = true;
-    if (this.interruptibly === null || frame.kiProtected) {
-      this.driveAsync(task, frame, reply, mistake);
-      this.drainFor(task);
-    } else this.driveAsyncInterruptibly(this.interruptibly, task, frame, reply, mistake);
-    if (reply.answer !== null && !reply.look()) {
-      reply.attach();
-      this.drainFor(task); // an error is brought at once
-    }
-    reply.inStep = false;
-    if (reply.ready) return true;
-    if (reply.driven === null || task.state === TaskState.Running) this.goneOutside(task, reply);
-    return false;
-  }
-
-  /** The code of an async frame is in a native await. */
-  private goneOutside(task: Task, reply: AsyncReply): void {
-    if (task.state === TaskState.Running) task.state = TaskState.Awaiting;
-    reply.outside = true;
-    this.awaiting++;
-  }
-
-  /** It has come back out of one. */
-  cameBack(reply: AsyncReply): void {
-    reply.outside = false;
-    reply.wakeOnTrap = false;
-    this.awaiting--;
-  }
-
-  private driveAsync(task: Task, frame: Frame, reply: AsyncReply, mistake: Error | null): void {
-    if (reply.driven !== null) {
-      reply.settleDriven(reply.driven);
-      return;
-    }
-    reply.pending = true;
-    thread.task = task;
-    thread.kiProtected = frame.kiProtected;
-    try {
-      reply.answer = reply.call(mistake);
-      // What is stopped in the middle answers never, and is to be heard of all the same.
-      if (this.interruptibly !== null) reply.attach();
-    } catch (error) {
-      reply.threw(error);
-    }
-    thread.task = null;
-    thread.kiProtected = true;
-  }
-
-  private drainFor(task: Task): void {
-    thread.task = null;
-    thread.kiProtected = true;
-    thread.draining = task;
-    if (this.awaiting === 0) thread.drivenInDrain = task;
-    this.drainMicrotasks();
-    thread.draining = null;
-    thread.drivenInDrain = null;
-  }
-
-  /** The code of an async frame goes on in microtasks: so that it can be stopped, they are drained in a step too. */
-  private driveAsyncInterruptibly(
-    interruptibly: (step: () => void) => void,
-    task: Task,
-    frame: Frame,
-    reply: AsyncReply,
-    mistake: Error | null,
-  ): void {
-    // A drain that is stopped loses the microtasks that are left: nobody else's are to be among them.
-    this.drainMicrotasks();
-    try {
-      const drive = (): void => this.driveAsync(task, frame, reply, mistake);
-      // Once begun, a frame's own code is all in the drain; what was stopped before that would go on by itself there.
-      if (reply.begun && mistake === null) drive();
-      else interruptibly(drive);
-      interruptibly(() => this.drainFor(task));
-    } catch (error) {
-      thread.task = null;
-      thread.kiProtected = true;
-      thread.draining = null;
-      thread.drivenInDrain = null;
-      if (reply.pending) reply.abandon(error);
-      else this.interrupt(); // the frame has come back: it was something that it had set off
-    }
-  }
-
-  /** An async frame that was in a native await has answered. */
-  replySettled(task: Task, reply: AsyncReply): void {
-    const { wakeOnTrap } = reply;
-    if (reply.outside) this.cameBack(reply);
-    if (reply.failed || reply.result?.done === true || reply.result?.value !== TRAP) {
-      this.enqueue(task); // to deal with the answer
-      return;
-    }
-    reply.ready = false;
-    reply.result = undefined;
-    // It goes on if it pushed a frame, was woken before, or waits for nothing; else it is blocked, or in the run queue.
-    if (wakeOnTrap || task.frame !== reply.frame || task.state === TaskState.Awaiting) this.enqueue(task);
-  }
-
-  /** @returns whether the task has ended with it. */
-  private endFrame(task: Task, frame: Frame, failed: boolean, outcome: unknown): boolean {
-    if (task.state === TaskState.Blocked) takeBack(task);
-    if (task.frame !== frame) this.crash(leftOpen(task));
-    task.frame = frame.parent;
-    if (frame.parent === null) {
-      this.endTask(task, failed, outcome);
-      return true;
-    }
-    task.failed = failed;
-    if (failed) task.error = outcome;
-    else task.value = outcome;
-    task.state = TaskState.Running;
-    return false;
-  }
-
-  private endTask(task: Task, failed: boolean, outcome: unknown): void {
+  /** @internal */
+  endTask(task: Task, failed: boolean, outcome: unknown): void {
     task.state = TaskState.Exited;
     task.suspension = null;
     this.living--;
@@ -542,7 +282,7 @@ export class Runner {
 
   /** Whether a promise could wake something, if the host's loop turned. */
   get awaitsPromises(): boolean {
-    return this.awaiting > 0 || this.promiseWaits.size > 0;
+    return this.stepper.awaiting > 0 || this.promiseWaits.size > 0;
   }
 
   /** Whether there is something to do: tasks to step, deadlines that are due, calls of other threads. */
@@ -556,26 +296,13 @@ export class Runner {
    */
   mustLook(): boolean {
     // First, since slices are counted there: the host gets its turn also where a deadline is due in every pass.
-    if (this.sliceIsOver() || this.due.length > 0 || this.entryQueue.threadsCalled) return true;
+    if (this.slice.isOver() || this.due.length > 0 || this.entryQueue.threadsCalled) return true;
     return this.deadlines.size > 0 && this.deadlines.next <= this.clock.currentTime();
   }
 
   /** How often a time slice was over: a host that shares its thread gives it away when this has changed. */
-  slices = 0;
-
-  private sliceIsOver(): boolean {
-    if (this.stepsLeft > 0) return false;
-    const now = performance.now();
-    refillStacks(now);
-    // As many steps to the next look as are likely to fit into the slice: few where steps are long.
-    const each = (now - this.clockReadAt) / this.stepsPlanned;
-    this.clockReadAt = now;
-    this.stepsPlanned = Math.max(1, Math.min(MOST_STEPS_BETWEEN_CLOCK_READS, Math.floor(SLICE / each)));
-    this.stepsLeft = this.stepsPlanned;
-    if (now - this.sliceBegan < SLICE) return false;
-    this.sliceBegan = now;
-    this.slices++;
-    return true;
+  get slices(): number {
+    return this.slice.over;
   }
 
   /** Asks the I/O manager, with the instruments told. @returns how many events there were. */
@@ -608,22 +335,22 @@ export class Runner {
    * all that cannot matter.
    */
   passes(): void {
-    const deadlines = this.deadlines;
+    const { deadlines, slice } = this;
     do this.stepAll();
-    while (this.queue.length > 0 && this.stepsLeft > 0 && deadlines.size === 0 && this.due.length === 0);
+    while (this.queue.length > 0 && slice.stepsLeft > 0 && deadlines.size === 0 && this.due.length === 0);
   }
 
   /** A step of each task that is runnable now. */
   private stepAll(): void {
-    const queue = this.queue;
+    const { queue, stepper } = this;
     let left = queue.length;
-    this.stepsLeft -= left;
+    this.slice.stepsLeft -= left;
     if (this.random === null || left < 2) {
-      while (left-- > 0) this.step(queue.shift());
+      while (left-- > 0) stepper.step(queue.shift());
     } else {
       const batch: Task[] = [];
       while (left-- > 0) batch.push(queue.shift());
-      for (const task of this.random.shuffle(batch)) this.step(task);
+      for (const task of this.random.shuffle(batch)) stepper.step(task);
     }
     thread.task = null;
     thread.kiProtected = true;
@@ -817,24 +544,4 @@ function contextForNewTask(): Context {
 /** The name a task shows: its function's. */
 export function nameOf(fn: Function): string {
   return fn.name === "" ? "(anonymous)" : fn.name;
-}
-
-function badYield(task: Task, value: unknown): string {
-  const who = `task ${task.name} yielded`;
-  if (value === TRAP)
-    return `${who} a trap of tribun that no operation stands behind: a task yields only by yield* to one`;
-  if (typeof value === "object" && value !== null) {
-    if ("operationName" in value) {
-      const { origin } = value as Drivable;
-      const place = origin instanceof Error ? programLines(origin.stack ?? "")[0]?.trim() : undefined;
-      noteDriven(value as Drivable); // this says it all
-      const made = place === undefined ? "" : `, made ${place},`;
-      return `${who} the operation ${String(value.operationName)}${made} instead of driving it: write yield* where it says yield`;
-    }
-    if ("then" in value) return `${who} a promise: wait for it with yield* fromPromise(promise)`;
-    if (Symbol.iterator in value || Symbol.asyncIterator in value) {
-      return `${who} a generator or other iterable instead of delegating to it: write yield* where it says yield`;
-    }
-  }
-  return `${who} ${describe(value)}: a task yields only by yield* to an operation`;
 }

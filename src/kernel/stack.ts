@@ -48,7 +48,7 @@ export function programLines(stack: string): string[] {
 /** The lines down to where the scheduler resumed the task: below are those of whoever gave it the thread. */
 function aboveScheduler(stack: string): string[] {
   const lines = stack.split("\n");
-  const resumed = LIBRARY === null ? -1 : lines.findIndex((line) => line.includes(`${LIBRARY}src/kernel/runner.ts`));
+  const resumed = LIBRARY === null ? -1 : lines.findIndex((line) => line.includes(`${LIBRARY}src/kernel/stepper.ts`));
   return resumed < 0 ? lines : lines.slice(0, resumed);
 }
 

@@ -1,0 +1,33 @@
+import { refillStacks } from "./undriven.ts";
+
+/** While tasks are runnable, I/O and the host are looked at once in so many real milliseconds. */
+const SLICE = 0.5;
+/** The time is read after so many steps at the most. */
+const MOST_STEPS_BETWEEN_CLOCK_READS = 64;
+
+/** How long a run has had the thread. Reading the clock costs as much as a step, so steps are counted in between. */
+export class TimeSlice {
+  /** Steps that may be taken before the clock is read; taken off by whoever takes them. */
+  stepsLeft = 1;
+  /** How often a slice was over. */
+  over = 0;
+  private stepsPlanned = 1;
+  private began = 0;
+  private clockReadAt = 0;
+
+  /** Whether the slice is over, and the next one has begun. */
+  isOver(): boolean {
+    if (this.stepsLeft > 0) return false;
+    const now = performance.now();
+    refillStacks(now);
+    // As many steps to the next look as are likely to fit into the slice: few where steps are long.
+    const each = (now - this.clockReadAt) / this.stepsPlanned;
+    this.clockReadAt = now;
+    this.stepsPlanned = Math.max(1, Math.min(MOST_STEPS_BETWEEN_CLOCK_READS, Math.floor(SLICE / each)));
+    this.stepsLeft = this.stepsPlanned;
+    if (now - this.began < SLICE) return false;
+    this.began = now;
+    this.over++;
+    return true;
+  }
+}
