@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { notResumed } from "./by-hand.ts";
-import { callThrow, type AnyIterator, type Context, type Frame } from "./frame.ts";
+import { callThrow, goOn, type AnyIterator, type Context, type Frame } from "./frame.ts";
 import type { Trap } from "./operation.ts";
-import { extents } from "./thread.ts";
+import { extents, thread } from "./thread.ts";
 
 /**
  * What an asynchronous frame answered, or is still to answer, and how it goes on. It stands in an operation that it
@@ -43,7 +43,11 @@ export class AsyncReply {
   call(mistake: Error | null): unknown {
     const { frame } = this;
     if (mistake !== null) return this.#contextAgain()(callThrow, frame.iterator, mistake);
-    if (this.begun) return this.#contextAgain()(frame.next);
+    if (this.begun) {
+      const context = this.#contextAgain();
+      thread.frame = frame;
+      return context(goOn);
+    }
     this.#claim();
     return frame.task.context(callInExtent, frame);
   }
@@ -142,7 +146,8 @@ export class AsyncReply {
 }
 
 function callInExtent(frame: Frame): unknown {
-  return extents.run(frame, frame.next);
+  thread.frame = frame;
+  return extents.run(frame, goOn);
 }
 
 function snapshotInExtent(frame: Frame): Context {

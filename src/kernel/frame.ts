@@ -2,7 +2,7 @@ import { AsyncReply } from "./async-reply.ts";
 import { Guarded } from "./ki-protection.ts";
 import type { Coroutine, Trap } from "./operation.ts";
 import type { Task } from "./task.ts";
-import type { Extent } from "./thread.ts";
+import { thread, type Extent } from "./thread.ts";
 
 export type AnyIterator = Iterator<Trap, unknown, unknown> | AsyncIterator<Trap, unknown, unknown>;
 
@@ -16,8 +16,8 @@ export type Context = <A extends unknown[], R>(fn: (...args: A) => R, ...args: A
 export class Frame implements Extent {
   readonly task: Task;
   readonly iterator: AnyIterator;
-  /** Lets the coroutine go on: made once, since entering a context is cheapest with a function that takes nothing. */
-  readonly next: () => unknown;
+  /** The iterator's, looked up once: each generator function has a prototype of its own, too many for the engine's caches. */
+  readonly next: (this: AnyIterator) => unknown;
   /** Where the result goes; null for a task's first frame, whose result is the task's. */
   readonly parent: Frame | null;
   /** Present for asynchronous frames. */
@@ -33,11 +33,18 @@ export class Frame implements Extent {
     const isPlain = Symbol.iterator in coroutine;
     const iterator: AnyIterator = isPlain ? coroutine[Symbol.iterator]() : coroutine[Symbol.asyncIterator]();
     this.iterator = iterator;
-    // Looked up once: each generator function has a prototype of its own, too many for the engine to remember.
-    const next: (this: AnyIterator) => unknown = iterator.next;
-    this.next = () => next.call(iterator);
+    this.next = iterator.next;
     this.reply = isPlain ? null : new AsyncReply(this);
   }
+}
+
+/**
+ * Lets the coroutine of `thread.frame` go on. A context is entered the cheapest with a function that takes nothing, and a
+ * closure for each frame would take more memory than the frame.
+ */
+export function goOn(): unknown {
+  const frame = thread.frame as Frame;
+  return frame.next.call(frame.iterator);
 }
 
 /** Throws `error` where the coroutine stands. */

@@ -488,6 +488,7 @@ export class Runner {
     if (this.instruments.afterRun !== null) this.baseContext(() => this.instruments.call("afterRun"));
     thread.runner = null;
     thread.task = null;
+    thread.frame = null;
     thread.kiProtected = true;
     this.io.close();
   }

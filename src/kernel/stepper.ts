@@ -1,7 +1,7 @@
 import { takeBack, leftOpen } from "./by-hand.ts";
 import type { AsyncReply } from "./async-reply.ts";
 import { describe } from "./describe.ts";
-import { callThrow, type Context, type Frame } from "./frame.ts";
+import { callThrow, goOn, type Context, type Frame } from "./frame.ts";
 import type { Instruments } from "./instrument.ts";
 import { TRAP, type Trap } from "./operation.ts";
 import type { Runner, RunnerParts } from "./runner.ts";
@@ -44,10 +44,11 @@ export class Stepper {
   /** The common step, without a detour: a plain frame goes on, and waits again. */
   private stepPlainly(task: Task, frame: Frame): void {
     thread.task = task;
+    thread.frame = frame;
     thread.kiProtected = frame.kiProtected;
     let result: IteratorResult<Trap, unknown>;
     try {
-      result = task.context(frame.next) as IteratorResult<Trap, unknown>;
+      result = task.context(goOn) as IteratorResult<Trap, unknown>;
     } catch (error) {
       if (!this.endFrame(task, frame, true, error)) this.advance(task, null);
       return;
@@ -141,14 +142,16 @@ export class Stepper {
 
   /** Lets a plain frame's code go on. */
   private resume(context: Context, frame: Frame, mistake: Error | null): unknown {
-    if (this.interruptibly !== null && !frame.kiProtected) {
-      let answer: unknown;
-      this.interruptibly(() => {
-        answer = mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
-      });
-      return answer;
-    }
-    return mistake === null ? context(frame.next) : context(callThrow, frame.iterator, mistake);
+    const goesOn = (): unknown => {
+      thread.frame = frame;
+      return mistake === null ? context(goOn) : context(callThrow, frame.iterator, mistake);
+    };
+    if (this.interruptibly === null || frame.kiProtected) return goesOn();
+    let answer: unknown;
+    this.interruptibly(() => {
+      answer = goesOn();
+    });
+    return answer;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Frame } from "./frame.ts";
 import type { Runner } from "./runner.ts";
 import type { Task } from "./task.ts";
 import { UsageError } from "../errors.ts";
@@ -22,6 +23,8 @@ export const thread: {
   runner: Runner | null;
   task: Task | null;
   draining: Task | null;
+  /** The frame whose code is about to go on. */
+  frame: Frame | null;
   /** The same, unless code of another task is in a native await, and may go on in this drain. */
   drivenInDrain: Task | null;
   kiProtected: boolean;
@@ -29,6 +32,7 @@ export const thread: {
   runner: null,
   task: null,
   draining: null,
+  frame: null,
   drivenInDrain: null,
   kiProtected: true,
 };
