@@ -16,27 +16,46 @@ export class ExceptionGroup extends AggregateError {
     this.prototype.name = "ExceptionGroup";
   }
 
-  /** @internal Made by a nursery with strictExceptionGroups: false, so a single error left in it comes out bare. */
-  loose = false;
+  #loose = false;
+  /**
+   * How much of it is Cancelled. Told once: a group passes through the scope of every nursery on its way, and grows by a
+   * level in each.
+   */
+  readonly #cancelled: "none" | "some" | "all";
 
   constructor(errors: Iterable<unknown>, message = "several errors", options?: ErrorOptions) {
     const list = [...errors];
     if (list.length === 0) throw new RangeError("new ExceptionGroup(errors): errors must hold at least one error");
     super(list, `${message} (${list.length} sub-error${list.length === 1 ? "" : "s"})`, options);
+    this.#cancelled = list.map(ExceptionGroup.#cancelledIn).reduce((all, each) => (all === each ? all : "some"));
   }
 
-  /** It was searched for Cancelled, in vain: a group passes through many scopes and grows by a level in each nursery. */
-  #holdsNoCancelled = false;
+  static #cancelledIn(this: void, error: unknown): "none" | "some" | "all" {
+    if (error instanceof ExceptionGroup) return error.#cancelled;
+    return error instanceof Cancelled ? "all" : "none";
+  }
 
-  /** @internal {@link ExceptionGroup.split} by Cancelled, at the cost of what has not been searched before. */
+  /** @internal A nursery's group, made with strictExceptionGroups: false: a single error left in it comes out bare. */
+  loosen(): this {
+    this.#loose = true;
+    return this;
+  }
+
+  /** @internal Every leaf is a Cancelled. */
+  get isCancelled(): boolean {
+    return this.#cancelled === "all";
+  }
+
+  /** @internal {@link ExceptionGroup.split} by Cancelled, which costs nothing where there is nothing to part. */
   splitCancelled(): [ExceptionGroup | null, ExceptionGroup | null] {
-    if (this.#holdsNoCancelled) return [null, this];
-    const holdsNone = this.errors.every((error) =>
-      error instanceof ExceptionGroup ? error.splitCancelled()[0] === null : !(error instanceof Cancelled),
-    );
-    if (!holdsNone) return this.split(Cancelled);
-    this.#holdsNoCancelled = true;
-    return [null, this];
+    switch (this.#cancelled) {
+      case "none":
+        return [null, this];
+      case "all":
+        return [this, null];
+      default:
+        return this.split(Cancelled);
+    }
   }
 
   /** The group without the leaves that do not match, its shape kept; null if none matches. */
@@ -66,8 +85,10 @@ export class ExceptionGroup extends AggregateError {
   /** Every error in it that is no group, in order. */
   leaves(): unknown[] {
     const leaves: unknown[] = [];
-    for (const error of this.errors) {
-      if (error instanceof ExceptionGroup) leaves.push(...error.leaves());
+    const ahead: unknown[] = [this]; // a stack: a group may be nested deeper than functions can be
+    while (ahead.length > 0) {
+      const error = ahead.pop();
+      if (error instanceof ExceptionGroup) for (const each of error.errors.toReversed()) ahead.push(each);
       else leaves.push(error);
     }
     return leaves;
@@ -75,13 +96,13 @@ export class ExceptionGroup extends AggregateError {
 
   /** @internal A loose group of one is that one. */
   collapsed(): unknown {
-    return this.loose && this.errors.length === 1 ? this.errors[0] : this;
+    return this.#loose && this.errors.length === 1 ? this.errors[0] : this;
   }
 
   #derive(errors: unknown[]): ExceptionGroup {
     const message = this.message.replace(/ \(\d+ sub-errors?\)$/, "");
     const group = new ExceptionGroup(errors, message, this.cause === undefined ? undefined : { cause: this.cause });
-    group.loose = this.loose;
+    group.#loose = this.#loose;
     if (this.stack !== undefined) group.stack = this.stack;
     return group;
   }

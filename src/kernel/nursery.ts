@@ -209,7 +209,7 @@ export class Nursery {
       outcome.error = errors[0];
     } else {
       const group = new ExceptionGroup(errors, "errors in a nursery");
-      group.loose = !this.#strict;
+      if (!this.#strict) group.loosen();
       outcome.failed = true;
       outcome.error = group;
     }

@@ -1,4 +1,5 @@
 import { Cancelled } from "../errors.ts";
+import { ExceptionGroup } from "./exception-group.ts";
 import { describe, isThenable } from "./describe.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
@@ -158,5 +159,6 @@ export function abortable<T>(fn: (signal: AbortSignal) => PromiseLike<T>): Opera
 /** Whether `error` is a Cancelled, or a group whose every leaf is one: what a nursery cancelled from outside throws. */
 export function isCancelled(error: unknown): boolean {
   if (error instanceof Cancelled) return true;
+  if (error instanceof ExceptionGroup) return error.isCancelled;
   return error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isCancelled);
 }
