@@ -1,5 +1,5 @@
 import { Cancelled, TooSlowError, UsageError, type CancelSource } from "../errors.ts";
-import { DeadlineEntry } from "./deadlines.ts";
+import type { Deadline } from "./deadlines.ts";
 import { checkOptions, describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
@@ -54,16 +54,20 @@ const EXITED = 2;
  *
  * Trio: `trio.CancelScope`.
  */
-export class CancelScope {
+export class CancelScope implements Deadline {
   #phase = NEW;
   #timeout: number | undefined;
-  #deadline = Infinity;
   #shield: boolean;
   #caught = false;
-  #entry: DeadlineEntry<CancelScope> | null = null;
   /** Its own cancellation, if it was cancelled. */
   #own: CancelCause | null = null;
 
+  /** @internal Its deadline. */
+  time: number = Infinity;
+  /** @internal */
+  order = 0;
+  /** @internal */
+  index = -1;
   /** @internal Why tasks in it are cancelled, by itself or from outside; null when they are not. */
   cause: CancelCause | null = null;
   /** @internal */
@@ -90,7 +94,7 @@ export class CancelScope {
     if (deadline !== undefined && timeout !== undefined) {
       throw new TypeError("new CancelScope(options): give deadline or timeout, not both");
     }
-    if (deadline !== undefined) this.#deadline = checkTime(deadline, "new CancelScope({ deadline }): deadline");
+    if (deadline !== undefined) this.time = checkTime(deadline, "new CancelScope({ deadline }): deadline");
     if (timeout !== undefined) this.#timeout = checkDuration(timeout, "new CancelScope({ timeout }): timeout");
     this.#shield = checkShield(shield, "new CancelScope({ shield }): shield");
   }
@@ -120,17 +124,17 @@ export class CancelScope {
    * once, blocked tasks are aborted in the next pass. Moving it never takes a cancellation back.
    */
   get deadline(): number {
-    return this.#deadline;
+    return this.time;
   }
   set deadline(time: number) {
     checkTime(time, "scope.deadline");
     if (this.#phase === EXITED) {
-      this.#deadline = time;
+      this.time = time;
       return;
     }
     const runner = this.runner ?? thread.runner;
     const wasDue = runner !== null && this.#isDue(runner);
-    this.#deadline = time;
+    this.time = time;
     this.#timeout = undefined;
     if (runner !== null && this.#own === null && (wasDue || this.#isDue(runner))) {
       this.#own = new CancelCause("deadline");
@@ -151,7 +155,7 @@ export class CancelScope {
   /** Whether `cancel()` was called, or the deadline has passed. Reading it changes nothing. */
   get cancelCalled(): boolean {
     if (this.#own !== null) return true;
-    if (this.#phase === EXITED || this.#deadline === Infinity) return false;
+    if (this.#phase === EXITED || this.time === Infinity) return false;
     const runner = this.runner ?? thread.runner;
     return runner !== null && this.#isDue(runner);
   }
@@ -162,7 +166,7 @@ export class CancelScope {
   }
 
   #isDue(runner: Runner): boolean {
-    return this.#deadline !== Infinity && this.#deadline <= runner.clock.currentTime();
+    return this.time !== Infinity && this.time <= runner.clock.currentTime();
   }
 
   /** @internal Cancels for a cause of the scheduler's own; does nothing if the scope is cancelled already. */
@@ -192,21 +196,19 @@ export class CancelScope {
 
   /** @internal Its own deadline as others see it: -Infinity once cancelled. */
   get ownDeadline(): number {
-    return this.#own !== null ? -Infinity : this.#deadline;
+    return this.#own !== null ? -Infinity : this.time;
   }
 
   #rememberDeadline(): void {
     const { deadlines } = this.runner as Runner;
-    if (this.#entry !== null) deadlines.remove(this.#entry);
-    if (this.#deadline === Infinity || this.#own !== null) return;
-    this.#entry ??= new DeadlineEntry<CancelScope>(this.#deadline, this);
-    this.#entry.time = this.#deadline;
-    deadlines.add(this.#entry);
+    deadlines.remove(this);
+    if (this.time === Infinity || this.#own !== null) return;
+    deadlines.add(this);
     (this.runner as Runner).deadlineMoved();
   }
 
   #forgetDeadline(): void {
-    if (this.#entry !== null && this.runner !== null) this.runner.deadlines.remove(this.#entry);
+    if (this.runner !== null) this.runner.deadlines.remove(this);
   }
 
   /** @internal The root of a run's tree, which holds the root task. */
@@ -227,10 +229,10 @@ export class CancelScope {
     task.scope.removeTask(task);
     this.addTask(task);
     if (this.#timeout !== undefined) {
-      this.#deadline = task.runner.clock.currentTime() + this.#timeout;
+      this.time = task.runner.clock.currentTime() + this.#timeout;
       this.#timeout = undefined;
     }
-    if (this.#deadline !== Infinity) this.#rememberDeadline();
+    if (this.time !== Infinity) this.#rememberDeadline();
   }
 
   /**

@@ -1,21 +1,18 @@
-/** A place in the {@link Deadlines}. Its owner keeps it, so moving and removing need no search. */
-export class DeadlineEntry<T> {
+/** Something with a deadline. It carries its own place in the {@link Deadlines}, so moving and removing need no search. */
+export interface Deadline {
   time: number;
-  order = 0;
-  index = -1;
-  readonly owner: T;
-  constructor(time: number, owner: T) {
-    this.time = time;
-    this.owner = owner;
-  }
+  /** Written by the heap. */
+  order: number;
+  /** Written by the heap; -1 outside of it. */
+  index: number;
 }
 
 /**
  * Deadlines by time, and of equal times by the order in which they were set: a 4-ary heap whose entries know their
  * place, so set, move and remove are O(log n) and nothing stale stays behind.
  */
-export class Deadlines<T> {
-  private readonly heap: DeadlineEntry<T>[] = [];
+export class Deadlines<T extends Deadline> {
+  private readonly heap: T[] = [];
   private order = 0;
 
   get size(): number {
@@ -24,39 +21,39 @@ export class Deadlines<T> {
 
   /** The earliest time, `Infinity` when there is none. */
   get next(): number {
-    return this.heap.length === 0 ? Infinity : (this.heap[0] as DeadlineEntry<T>).time;
+    return this.heap.length === 0 ? Infinity : (this.heap[0] as T).time;
   }
 
-  add(entry: DeadlineEntry<T>): void {
+  add(entry: T): void {
     entry.order = this.order++;
     this.heap.push(entry);
     this.up(entry, this.heap.length - 1);
   }
 
-  remove(entry: DeadlineEntry<T>): void {
+  remove(entry: T): void {
     const index = entry.index;
     if (index < 0) return;
     entry.index = -1;
-    const last = this.heap.pop() as DeadlineEntry<T>;
+    const last = this.heap.pop() as T;
     if (last === entry) return;
     this.down(last, index);
     if (last.index === index) this.up(last, index);
   }
 
   /** The earliest entry that is due at `now`, taken out; null when none is. */
-  takeDue(now: number): DeadlineEntry<T> | null {
+  takeDue(now: number): T | null {
     const first = this.heap[0];
     if (first === undefined || first.time > now) return null;
     this.remove(first);
     return first;
   }
 
-  private up(entry: DeadlineEntry<T>, from: number): void {
+  private up(entry: T, from: number): void {
     const heap = this.heap;
     let index = from;
     while (index > 0) {
       const above = (index - 1) >> 2;
-      const parent = heap[above] as DeadlineEntry<T>;
+      const parent = heap[above] as T;
       if (!before(entry, parent)) break;
       heap[index] = parent;
       parent.index = index;
@@ -66,7 +63,7 @@ export class Deadlines<T> {
     entry.index = index;
   }
 
-  private down(entry: DeadlineEntry<T>, from: number): void {
+  private down(entry: T, from: number): void {
     const heap = this.heap;
     const size = heap.length;
     let index = from;
@@ -76,9 +73,9 @@ export class Deadlines<T> {
       let least = first;
       const end = Math.min(first + 4, size);
       for (let i = first + 1; i < end; i++) {
-        if (before(heap[i] as DeadlineEntry<T>, heap[least] as DeadlineEntry<T>)) least = i;
+        if (before(heap[i] as T, heap[least] as T)) least = i;
       }
-      const child = heap[least] as DeadlineEntry<T>;
+      const child = heap[least] as T;
       if (!before(child, entry)) break;
       heap[index] = child;
       child.index = index;
@@ -89,6 +86,6 @@ export class Deadlines<T> {
   }
 }
 
-function before<T>(a: DeadlineEntry<T>, b: DeadlineEntry<T>): boolean {
+function before(a: Deadline, b: Deadline): boolean {
   return a.time < b.time || (a.time === b.time && a.order < b.order);
 }

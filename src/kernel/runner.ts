@@ -2,7 +2,7 @@ import { DeadlockError, KeyboardInterrupt, TrioInternalError, UsageError } from 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CancelScope, spread } from "./cancel-scope.ts";
 import type { Clock } from "./clock.ts";
-import { Deadlines, type DeadlineEntry } from "./deadlines.ts";
+import { Deadlines } from "./deadlines.ts";
 import { describe, isClass } from "./describe.ts";
 import { EntryQueue } from "./entry-queue.ts";
 import { checkCoroutine, notAClass } from "./frame-operation.ts";
@@ -383,9 +383,8 @@ export class Runner {
     const { deadlines } = this;
     if (deadlines.size === 0) return;
     const now = this.clock.currentTime();
-    for (let entry: DeadlineEntry<CancelScope | Sleep> | null; (entry = deadlines.takeDue(now)) !== null;) {
-      const { owner } = entry;
-      this.due.push(owner instanceof Sleep ? owner : owner.expire());
+    for (let found: CancelScope | Sleep | null; (found = deadlines.takeDue(now)) !== null;) {
+      this.due.push(found instanceof Sleep ? found : found.expire());
     }
   }
 

@@ -1,37 +1,38 @@
 import { yieldBriefly } from "./checkpoint.ts";
 import { checkDuration, checkTime } from "./cancel-scope.ts";
-import { DeadlineEntry } from "./deadlines.ts";
+import type { Deadline } from "./deadlines.ts";
 import type { Operation } from "./operation.ts";
 import { Abort, Suspension, wake, type AbortResult } from "./suspension.ts";
 import type { Task } from "./task.ts";
 import { currentRunner } from "./thread.ts";
 
 /** Blocks until a time: an entry of the run's deadlines, with no scope around it. */
-export class Sleep extends Suspension<void> {
+export class Sleep extends Suspension<void> implements Deadline {
   static {
     this.prototype.operationName = "sleep()";
   }
-  readonly #time: number;
-  readonly #fromNow: boolean;
-  #entry: DeadlineEntry<Sleep> | null = null;
+  /** When it is over; until it begins, how long it lasts, if `fromNow`. */
+  time: number;
+  order = 0;
+  index = -1;
+  private readonly fromNow: boolean;
 
   constructor(time: number, fromNow: boolean) {
     super();
-    this.#time = time;
-    this.#fromNow = fromNow;
+    this.time = time;
+    this.fromNow = fromNow;
   }
 
   protected begin(task: Task): void {
-    if (this.#time === Infinity) return;
+    if (this.time === Infinity) return;
     const { runner } = task;
-    const time = this.#fromNow ? runner.clock.currentTime() + this.#time : this.#time;
-    this.#entry = new DeadlineEntry<Sleep>(time, this);
-    runner.deadlines.add(this.#entry);
+    if (this.fromNow) this.time += runner.clock.currentTime();
+    runner.deadlines.add(this);
     runner.deadlineMoved();
   }
 
   abort(task: Task): AbortResult {
-    if (this.#entry !== null) task.runner.deadlines.remove(this.#entry);
+    task.runner.deadlines.remove(this);
     return Abort.SUCCEEDED;
   }
 

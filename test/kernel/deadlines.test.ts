@@ -1,9 +1,20 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { DeadlineEntry, Deadlines } from "../../src/kernel/deadlines.ts";
+import { Deadlines, type Deadline } from "../../src/kernel/deadlines.ts";
+
+class Entry<T> implements Deadline {
+  time: number;
+  order = 0;
+  index = -1;
+  readonly owner: T;
+  constructor(time: number, owner: T) {
+    this.time = time;
+    this.owner = owner;
+  }
+}
 
 test("takes out what is due: by time, and of one time in the order of adding", () => {
-  const deadlines = new Deadlines<string>();
+  const deadlines = new Deadlines<Entry<string>>();
   for (const [time, name] of [
     [20, "c"],
     [10, "a"],
@@ -12,7 +23,7 @@ test("takes out what is due: by time, and of one time in the order of adding", (
     [-Infinity, "first"],
     [30, "e"],
   ] as const) {
-    deadlines.add(new DeadlineEntry<string>(time, name));
+    deadlines.add(new Entry<string>(time, name));
   }
   expect([deadlines.size, deadlines.next]).toEqual([6, -Infinity]);
   const taken: string[] = [];
@@ -22,8 +33,8 @@ test("takes out what is due: by time, and of one time in the order of adding", (
 });
 
 test("an entry that is not in it is removed without effect", () => {
-  const deadlines = new Deadlines<number>();
-  const entry = new DeadlineEntry<number>(1, 1);
+  const deadlines = new Deadlines<Entry<number>>();
+  const entry = new Entry<number>(1, 1);
   deadlines.remove(entry);
   deadlines.add(entry);
   deadlines.remove(entry);
@@ -49,13 +60,13 @@ test("behaves as a sorted list would, whatever is added, moved, removed and take
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const deadlines = new Deadlines<number>();
-      let list: { entry: DeadlineEntry<number>; order: number }[] = [];
+      const deadlines = new Deadlines<Entry<number>>();
+      let list: { entry: Entry<number>; order: number }[] = [];
       let order = 0;
       for (const step of steps) {
         const pick = (index: number) => list[index % list.length];
         if ("add" in step) {
-          const entry = new DeadlineEntry<number>(step.add, order);
+          const entry = new Entry<number>(step.add, order);
           deadlines.add(entry);
           list.push({ entry, order: order++ });
         } else if ("remove" in step) {
@@ -73,7 +84,7 @@ test("behaves as a sorted list would, whatever is added, moved, removed and take
           list.sort((a, b) => a.entry.time - b.entry.time || a.order - b.order);
           const due = list.filter(({ entry }) => entry.time <= step.take).map(({ entry }) => entry);
           list = list.filter(({ entry }) => entry.time > step.take);
-          const taken: DeadlineEntry<number>[] = [];
+          const taken: Entry<number>[] = [];
           for (let entry; (entry = deadlines.takeDue(step.take)) !== null;) taken.push(entry);
           expect(taken.map(({ owner }) => owner)).toEqual(due.map(({ owner }) => owner));
         }
