@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { notResumed } from "./by-hand.ts";
-import { callThrow, goOn, type AnyIterator, type Context, type Frame } from "./frame.ts";
+import { goOn, throwIn, type AnyIterator, type Context, type Frame } from "./frame.ts";
 import type { Trap } from "./operation.ts";
 import { extents, thread } from "./thread.ts";
 
@@ -39,10 +39,10 @@ export class AsyncReply {
     this.frame = frame;
   }
 
-  /** Calls the frame's code, in its asynchronous context. @throws what a hand-written iterator throws. */
+  /** Calls the frame's code, in its asynchronous context. @returns {@link THREW} where a hand-written iterator did. */
   call(mistake: Error | null): unknown {
     const { frame } = this;
-    if (mistake !== null) return this.#contextAgain()(callThrow, frame.iterator, mistake);
+    if (mistake !== null) return this.#contextAgain()(throwIn, frame.iterator, mistake);
     if (this.begun) {
       const context = this.#contextAgain();
       thread.frame = frame;

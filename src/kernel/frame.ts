@@ -38,17 +38,30 @@ export class Frame implements Extent {
   }
 }
 
+/** The answer of a coroutine that threw {@link thread.thrown}. It is caught at once: each function it passed would cost. */
+export const THREW: IteratorResult<Trap, unknown> = { done: true, value: undefined };
+
 /**
  * Lets the coroutine of `thread.frame` go on. A context is entered the cheapest with a function that takes nothing, and a
  * closure for each frame would take more memory than the frame.
  */
 export function goOn(): unknown {
   const frame = thread.frame as Frame;
-  return frame.next.call(frame.iterator);
+  try {
+    return frame.next.call(frame.iterator);
+  } catch (error) {
+    thread.thrown = error;
+    return THREW;
+  }
 }
 
-/** Throws `error` where the coroutine stands. */
-export function callThrow(iterator: AnyIterator, error: Error): unknown {
-  if (typeof iterator.throw !== "function") throw error;
-  return iterator.throw(error);
+/** Throws `error` where the coroutine stands, and lets it go on. */
+export function throwIn(iterator: AnyIterator, error: Error): unknown {
+  try {
+    if (typeof iterator.throw === "function") return iterator.throw(error);
+    thread.thrown = error;
+  } catch (thrown) {
+    thread.thrown = thrown;
+  }
+  return THREW;
 }

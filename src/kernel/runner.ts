@@ -488,6 +488,7 @@ export class Runner {
     thread.runner = null;
     thread.task = null;
     thread.frame = null;
+    thread.thrown = undefined;
     thread.kiProtected = true;
     this.io.close();
   }

@@ -1,7 +1,7 @@
 import { takeBack, leftOpen } from "./by-hand.ts";
 import type { AsyncReply } from "./async-reply.ts";
 import { describe } from "./describe.ts";
-import { callThrow, goOn, type Context, type Frame } from "./frame.ts";
+import { THREW, goOn, throwIn, type Context, type Frame } from "./frame.ts";
 import type { Instruments } from "./instrument.ts";
 import { TRAP, type Trap } from "./operation.ts";
 import type { Runner, RunnerParts } from "./runner.ts";
@@ -46,13 +46,7 @@ export class Stepper {
     thread.task = task;
     thread.frame = frame;
     thread.kiProtected = frame.kiProtected;
-    let result: IteratorResult<Trap, unknown>;
-    try {
-      result = task.context(goOn) as IteratorResult<Trap, unknown>;
-    } catch (error) {
-      if (!this.endFrame(task, frame, true, error)) this.advance(task, null);
-      return;
-    }
+    const result = task.context(goOn) as IteratorResult<Trap, unknown>;
     if (result?.value === TRAP && result.done === false && task.frame === frame && task.state !== TaskState.Running)
       return;
     const mistake = this.judge(task, frame, result);
@@ -91,6 +85,11 @@ export class Stepper {
       return this.endFrame(task, frame, true, error) ? undefined : null;
     }
     const { done, value } = result;
+    if (result === THREW) {
+      const { thrown } = thread;
+      thread.thrown = undefined;
+      return this.endFrame(task, frame, true, thrown) ? undefined : null;
+    }
     if (done === true) return this.endFrame(task, frame, false, value) ? undefined : null;
     if (value === TRAP) {
       if (task.frame === frame && task.state !== TaskState.Running) return undefined;
@@ -119,14 +118,7 @@ export class Stepper {
       }
       thread.task = task;
       thread.kiProtected = frame.kiProtected;
-      let result: IteratorResult<Trap, unknown>;
-      try {
-        result = this.resume(task.context, frame, next) as IteratorResult<Trap, unknown>;
-      } catch (error) {
-        next = this.endFrame(task, frame, true, error) ? undefined : null;
-        continue;
-      }
-      next = this.judge(task, frame, result);
+      next = this.judge(task, frame, this.resume(task.context, frame, next) as IteratorResult<Trap, unknown>);
     }
   }
 
@@ -144,13 +136,18 @@ export class Stepper {
   private resume(context: Context, frame: Frame, mistake: Error | null): unknown {
     const goesOn = (): unknown => {
       thread.frame = frame;
-      return mistake === null ? context(goOn) : context(callThrow, frame.iterator, mistake);
+      return mistake === null ? context(goOn) : context(throwIn, frame.iterator, mistake);
     };
     if (this.interruptibly === null || frame.kiProtected) return goesOn();
     let answer: unknown;
-    this.interruptibly(() => {
-      answer = goesOn();
-    });
+    try {
+      this.interruptibly(() => {
+        answer = goesOn();
+      });
+    } catch (stopped) {
+      thread.thrown = stopped;
+      return THREW;
+    }
     return answer;
   }
 
@@ -203,7 +200,9 @@ export class Stepper {
     thread.task = task;
     thread.kiProtected = frame.kiProtected;
     try {
-      reply.answer = reply.call(mistake);
+      const answer = reply.call(mistake);
+      if (answer === THREW) throw thread.thrown;
+      reply.answer = answer;
       // What is stopped in the middle answers never, and is to be heard of all the same.
       if (this.interruptibly !== null) reply.attach();
     } catch (error) {

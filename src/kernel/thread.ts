@@ -25,6 +25,8 @@ export const thread: {
   draining: Task | null;
   /** The frame whose code is about to go on. */
   frame: Frame | null;
+  /** What it threw, where it did. */
+  thrown: unknown;
   /** The same, unless code of another task is in a native await, and may go on in this drain. */
   drivenInDrain: Task | null;
   kiProtected: boolean;
@@ -33,6 +35,7 @@ export const thread: {
   task: null,
   draining: null,
   frame: null,
+  thrown: undefined,
   drivenInDrain: null,
   kiProtected: true,
 };
