@@ -266,6 +266,7 @@ export class Runner {
       }
     }
     this.waitPlanned = ms;
+    if (ms > 0) this.slice.paused = true;
     return ms;
   }
 
@@ -320,6 +321,7 @@ export class Runner {
 
   /** One pass: deadlines that are due, calls of other threads, and a step of each task that is runnable now. */
   pass(events: number): void {
+    if (this.slice.paused) this.slice.resume();
     if (this.deadlines.size > 0) this.collectDue();
     const fired = this.due.length > 0;
     if (fired) this.fireDue();

@@ -9,11 +9,21 @@ const MOST_STEPS_BETWEEN_CLOCK_READS = 64;
 export class TimeSlice {
   /** Steps that may be taken before the clock is read; taken off by whoever takes them. */
   stepsLeft = 1;
+  /** The run is waiting, or was until now. */
+  paused = false;
   /** How often a slice was over. */
   over = 0;
   private stepsPlanned = 1;
   private began = 0;
   private clockReadAt = 0;
+
+  /** The run goes on after a wait: time that it sleeps is not time that it has the thread. */
+  resume(): void {
+    this.paused = false;
+    this.began = performance.now();
+    this.clockReadAt = this.began;
+    this.stepsLeft = this.stepsPlanned;
+  }
 
   /** Whether the slice is over, and the next one has begun. */
   isOver(): boolean {

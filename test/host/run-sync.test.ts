@@ -225,3 +225,19 @@ describe.skipIf(process.platform !== "linux")("in a process of its own", () => {
     expect(polls).toBeLessThan(10);
   });
 });
+
+test("time asleep is not taken off the time slice: what a wake-up sets off is done before I/O is looked at again", () => {
+  let looks = 0;
+  const WAKE_UPS = 20;
+  runSync(
+    function* () {
+      for (let i = 0; i < WAKE_UPS; i++) {
+        yield* sleep(1);
+        yield* yieldBriefly();
+        yield* yieldBriefly();
+      }
+    },
+    { instruments: [{ beforeIoWait: (ms) => void (looks += ms === 0 ? 1 : 0) }] },
+  );
+  expect(looks).toBeLessThan(WAKE_UPS / 2); // one, at the most, where the machine has its mind elsewhere
+});
