@@ -1,5 +1,4 @@
 import { drainMicrotasks } from "bun:jsc";
-import { PollThread } from "../../ffi/poll-thread.ts";
 import { TrioInternalError } from "../errors.ts";
 import type { FdIoManager, PollSet } from "../io/index.ts";
 import type { Host } from "../kernel/host.ts";
@@ -8,14 +7,17 @@ import type { Runner } from "../kernel/runner.ts";
 import { CtrlC } from "./ctrl-c.ts";
 import { type RunOptions, begin } from "./options.ts";
 import { outOfTheLoop, stillStuck } from "./no-way-on.ts";
+import { LoopWatcher } from "./loop-watcher.ts";
 import { openThreadCalls } from "./thread-calls.ts";
+import { ThreadWatcher } from "./thread-watcher.ts";
 import { warn } from "./warn.ts";
+import type { Watcher } from "./watcher.ts";
 
 /**
  * Runs `main` on Bun's event loop: `fetch`, timers, `Bun.serve` and everything else of the process go on beside it. While
- * nothing is runnable a helper thread waits in the kernel, and nothing uses the CPU; while tasks are busy, Bun's loop
- * gets a turn after every time slice. The run keeps the process alive. `main` is called on the first pass, after this
- * returns.
+ * nothing is runnable Bun's loop, or a helper thread, watches what tasks wait for, and nothing uses the CPU; while tasks
+ * are busy, Bun's loop gets a turn after every time slice. The run keeps the process alive. `main` is called on the
+ * first pass, after this returns.
  *
  * Trio: `trio.run` and `trio.lowlevel.start_guest_run` in one.
  *
@@ -32,6 +34,12 @@ export function run<T>(main: () => Coroutine<T>, options: RunOptions = {}): Prom
 /** A timer of Bun's holds 31 bits. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** While tasks are busy with I/O alone, Bun's loop gets a turn once in so many ms. */
+const IO_SLICE = 0.1;
+
+/** A run that cannot be told when there is something to do looks once in so many ms. */
+const LOOK_EVERY = 5;
+
 class LoopHost implements Host {
   readonly #runner: Runner;
   readonly #signal: AbortSignal | undefined;
@@ -47,10 +55,10 @@ class LoopHost implements Host {
   /** Bun's loop has had a turn since something last happened: idleness may be believed. */
   #turned = false;
   #ended = false;
-  #thread: PollThread | null = null;
-  /** What the helper thread is waiting for. */
-  #watched: PollSet | null = null;
+  #watcher: Watcher | null = null;
   #slice = 0;
+  /** When this turn of ours began. */
+  #turnBegan = 0;
   readonly #pass: () => void = () => this.#go();
 
   constructor(
@@ -96,6 +104,7 @@ class LoopHost implements Host {
     if (this.#ended) return;
     const runner = this.#runner;
     runner.asleep = false;
+    this.#turnBegan = performance.now();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     try {
@@ -130,11 +139,14 @@ class LoopHost implements Host {
     }
     drainMicrotasks();
     if (runner.isBusy) return true;
-    if (runner.io.waiting > 0 || this.#thread !== null) {
+    if (runner.io.waiting > 0 || this.#watcher !== null) {
       const events = runner.poll(0);
       if (events > 0) {
         runner.pass(events);
-        return true;
+        // Where answers come at once there may always be more.
+        if (performance.now() - this.#turnBegan < IO_SLICE) return true;
+        this.#schedule();
+        return false;
       }
     }
     // Microtasks may have moved a deadline; and a Worker may have called, whose wake-up this poll has swallowed.
@@ -163,30 +175,38 @@ class LoopHost implements Host {
   #sleep(ms: number): void {
     const runner = this.#runner;
     runner.asleep = true;
-    if (ms !== Infinity) this.#timer = setTimeout(this.#pass, Math.min(Math.ceil(ms), LONGEST_TIMER));
-    if (runner.io.waiting === 0 && !runner.entryQueue.isOpenToThreads) {
-      this.#thread?.interrupt();
-      this.#watched = null;
-      return;
-    }
-    const io = runner.io as Partial<FdIoManager>;
-    if (io.pollSet === undefined) return; // an I/O manager without descriptors wakes the run itself
-    const set = io.pollSet();
-    // A set of one descriptor (epoll's) stands for whatever is in it, so a wait in force still holds.
-    if (this.#watched !== null && this.#watched === set) return;
-    this.#thread ??= new PollThread(
-      () => {
-        this.#watched = null;
-        this.wake();
-      },
-      (error) => this.#fail(error),
-    );
-    this.#watched = set;
-    this.#thread.wait(set, Infinity);
+    let most = ms;
+    if (runner.io.waiting === 0 && !runner.entryQueue.isOpenToThreads) this.#watcher?.rest();
+    else if (!this.#watch()) most = Math.min(ms, LOOK_EVERY);
+    if (most !== Infinity) this.#timer = setTimeout(this.#pass, Math.min(Math.ceil(most), LONGEST_TIMER));
   }
 
+  /** Has the I/O manager watched. @returns false when that cannot be done for now. */
+  #watch(): boolean {
+    const io = this.#runner.io as Partial<FdIoManager>;
+    if (io.pollSet === undefined) return true; // an I/O manager without descriptors wakes the run itself
+    const set = io.pollSet();
+    this.#watcher ??= this.#makeWatcher(set);
+    return this.#watcher.watch(set);
+  }
+
+  #makeWatcher(set: PollSet): Watcher {
+    // In the run's own context: that of the code which happened to put the run to sleep would go from pass to pass.
+    const look = (): void => this.#runner.baseContext(this.#look);
+    if (!LoopWatcher.suits(set)) return new ThreadWatcher(look, (error) => this.#fail(error));
+    return new LoopWatcher(look, () => {
+      void this.#watcher?.close();
+      this.#watcher = null;
+      this.wake();
+    });
+  }
+
+  readonly #look = (): void => {
+    this.#turned = false;
+    if (!this.#scheduled) this.#go();
+  };
+
   #fail(error: unknown): void {
-    this.#watched = null;
     this.#runner.crash(new TrioInternalError("the thread that waits for descriptors failed", { cause: error }));
     this.wake();
   }
@@ -205,8 +225,8 @@ class LoopHost implements Host {
         this.#reject(error);
       }
     };
-    // The thread reads descriptors that the close gives back, so it goes first.
-    if (this.#thread === null) finish();
-    else void this.#thread.close().then(finish);
+    // It watches descriptors that the close gives back, so it goes first.
+    if (this.#watcher === null) finish();
+    else void this.#watcher.close().then(finish);
   }
 }

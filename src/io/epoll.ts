@@ -374,5 +374,5 @@ function onePollfd(fd: number): PollSet {
   const memory = new ArrayBuffer(POLLFD.size);
   new Int32Array(memory)[POLLFD.fields.fd.offset / 4] = fd;
   new Int16Array(memory)[POLLFD.fields.events.offset / 2] = POLLIN;
-  return { address: addressOf(memory), count: 1, memory };
+  return { address: addressOf(memory), count: 1, memory, instance: fd };
 }

@@ -19,9 +19,9 @@ export interface FdIoManager extends IoManager {
   /** Wakes the waiters of `fd` with ClosedResourceError and forgets the descriptor. A no-op when nobody knows it. */
   notifyClosing(fd: number): void;
   /**
-   * Makes ready for another thread to do the waiting: pending registrations are handed to the kernel, and the answer
-   * names an array of `struct pollfd` which becomes ready when {@link IoManager.poll} would find something to do.
-   * It stays valid, and complete, until the next call of any other method.
+   * Makes ready for somebody else to do the waiting, another thread or Bun's loop: pending registrations are handed to
+   * the kernel, and the answer names an array of `struct pollfd` which becomes ready when {@link IoManager.poll} would
+   * find something to do. It stays valid, and complete, until the next call of any other method.
    */
   pollSet(): PollSet;
 }
@@ -31,4 +31,6 @@ export interface PollSet {
   readonly address: number;
   readonly count: number;
   readonly memory: ArrayBufferLike;
+  /** The epoll instance that is all of the set, and stands for whatever is added to it; -1 when there is none. */
+  readonly instance: number;
 }

@@ -88,7 +88,7 @@ export class PollIoManager extends DescriptorWaits<Entry> {
   }
 
   pollSet(): PollSet {
-    return { address: this.#address, count: this.#entries.length, memory: this.#memory };
+    return { address: this.#address, count: this.#entries.length, memory: this.#memory, instance: -1 };
   }
 
   close(): void {

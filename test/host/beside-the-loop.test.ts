@@ -259,6 +259,22 @@ describe("a busy run", () => {
     clearImmediate(immediate);
   });
 
+  test.skipIf(process.platform !== "linux")(
+    "with I/O that is always ready: a turn of the loop again and again",
+    async () => {
+      using descriptors = new Descriptors();
+      const [reading, writing] = descriptors.pipe();
+      write(writing);
+      let ticks = 0;
+      const ticker = setInterval(() => ticks++, 1);
+      const waits = function* () {
+        while (ticks < 20) yield* waitReadable(reading);
+      };
+      await run(() => failAfter(10_000, waits)); // it ends only because the ticker goes on
+      clearInterval(ticker);
+    },
+  );
+
   test("a promise callback that keeps the loop of microtasks busy does not keep a deadline away", async () => {
     await run(function* () {
       const scope = yield* moveOnAfter(5, function* (scope) {

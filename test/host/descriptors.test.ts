@@ -1,4 +1,4 @@
-/** Descriptor waits in `run`: a helper thread sleeps for the run, and what it sleeps on may change at any time. */
+/** Descriptor waits in `run`: Bun's loop or a helper thread watches for it, and what they watch may change at any time. */
 import { describe, expect, test } from "bun:test";
 import { notifyClosing, waitReadable, waitWritable } from "../../src/hazmat.ts";
 import {
@@ -12,7 +12,7 @@ import {
 } from "../../src/index.ts";
 import { Descriptors, drain, fill, read, signal, write } from "../io/descriptors.ts";
 
-/** Some turns of the loop, in which the run falls asleep and its helper thread with it. */
+/** Some turns of the loop, in which the run falls asleep and its helper thread, if it has one, with it. */
 const asleep = (): Promise<void> => Bun.sleep(5);
 
 describe.skipIf(process.platform !== "linux").each(["epoll", "poll"] as const)("run on %s", (io) => {
@@ -41,7 +41,7 @@ describe.skipIf(process.platform !== "linux").each(["epoll", "poll"] as const)("
     expect(heard).toEqual(Array.from({ length: 50 }, () => 1));
   });
 
-  test("a wait added while the helper thread sleeps is heard of, and so is the one it slept on", async () => {
+  test("a wait added while the run sleeps is heard of, and so is the one it slept on", async () => {
     using descriptors = new Descriptors();
     const fds = Array.from({ length: 20 }, () => descriptors.eventfd());
     const trail: number[] = [];

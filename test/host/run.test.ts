@@ -115,7 +115,7 @@ describe("the order of things", () => {
 });
 
 describe("one after the other", () => {
-  test("200 runs, every other one with a descriptor wait and so a helper thread", async () => {
+  test("200 runs, every other one with a descriptor wait", async () => {
     using descriptors = new Descriptors();
     for (let round = 0; round < 200; round++) {
       const fd = descriptors.eventfd();

@@ -39,7 +39,7 @@ function* echoed(): Generator<any, string | undefined, any> {
   });
 }
 
-/** A wait that a helper thread does in `run`: ready only some time after everything has gone to sleep. */
+/** A wait that Bun's loop or a helper thread does in `run`: ready only some time after everything has gone to sleep. */
 function* slept(): Generator<any, string | undefined, any> {
   using listener = socket();
   listener.bind({ host: "127.0.0.1", port: 0 });
