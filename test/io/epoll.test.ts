@@ -18,12 +18,17 @@ class CountedCalls implements EpollCalls {
   /** Every epoll_ctl since {@link CountedCalls.reset}, as `"add 7"`. */
   controls: string[] = [];
   waits = 0;
+  /** The most epoll_ctl between two waits. */
+  mostControls = 0;
+  #controlsBefore = 0;
   instances = 0;
   onCreate: () => void = () => {};
 
   reset(): void {
     this.controls = [];
     this.waits = 0;
+    this.mostControls = 0;
+    this.#controlsBefore = 0;
     this.instances = 0;
   }
   create(): number {
@@ -37,6 +42,8 @@ class CountedCalls implements EpollCalls {
   }
   wait(epoll: number, events: number, capacity: number, timeout: number): number {
     this.waits++;
+    this.mostControls = Math.max(this.mostControls, this.controls.length - this.#controlsBefore);
+    this.#controlsBefore = this.controls.length;
     return this.#calls.wait(epoll, events, capacity, timeout);
   }
 }
@@ -180,6 +187,31 @@ describe("epoll: what a wait costs", () => {
           `modify ${reader}`,
         ]);
         write(writer);
+      });
+    });
+  });
+
+  test("of many waits on old registrations some are verified at a time, and each of them once", () => {
+    counted(function* (io, calls, fds) {
+      const all = Array.from({ length: 300 }, () => fds.eventfd());
+      yield* openNursery(function* (nursery) {
+        for (const fd of all) {
+          signal(fd);
+          nursery.startSoon(function* () {
+            yield* io.waitReadable(fd);
+            drain(fd);
+            yield* io.waitReadable(fd);
+          });
+        }
+        yield* polled(io, fds);
+        yield* untilWaiting(io, all.length);
+        calls.reset();
+        yield* asleep(io, fds.timerfd(300));
+        const wanted = all.map((fd) => `modify ${fd}`);
+        const verified = calls.controls.filter((control) => wanted.includes(control));
+        expect(verified.sort()).toEqual(wanted.sort());
+        expect(calls.mostControls).toBeLessThan(all.length / 2);
+        nursery.cancelScope.cancel();
       });
     });
   });
