@@ -2,43 +2,50 @@
  * The latency of a switch: one task unparks another and parks, so that the other runs. Two tasks play ping-pong over
  * two parking lots; a round is two switches.
  *
- * Beside it, in the same process: two async functions that do the same with promises; and the floors, the least that
- * stepping generators costs with no scheduler at all: a bare `next()`, and for async generators `next().then()` with
- * `drainMicrotasks()`, without which nobody can have their answer at once.
+ * Beside it: two async functions that do the same with promises; effection, effect, Trio's own parking lots, asyncio's
+ * futures and Go's unbuffered channels; and the floors, the least that stepping generators costs with no scheduler at
+ * all: a bare `next()`, and for async generators `next().then()` with `drainMicrotasks()`, without which nobody can have
+ * their answer at once.
  *
- * What is measured is a run that has been going for a while, as programs have: its first thousand operations keep the
- * stack of their making, in case their `yield*` was forgotten. So each run plays some batches that do not count, and
- * then many that do. A batch is short, for the percentiles' sake, and still long enough for two readings of the clock
- * (some 50 ns) not to matter. What a run does once in a while is in it: looking for I/O, giving Bun's loop a turn.
+ * What is measured is a run that has been going for a while, as programs have: each plays some batches that do not
+ * count. What a run does once in a while is in it: looking for I/O, giving Bun's loop a turn.
  */
 import { drainMicrotasks } from "bun:jsc";
 import { openNursery, run, runSync, type Coroutine } from "tribun";
 import { ParkingLot } from "tribun/hazmat";
-import { compare, expectCount } from "./report/compare.ts";
+import { expectCount } from "./harness/expect.ts";
+import { Laps } from "./harness/laps.ts";
+import type { Effection, EffectModule } from "./harness/peer-types.ts";
+import { effect, effection, goCase, peerCase, pythonCase } from "./harness/peers.ts";
+import { scenario } from "./harness/scenario.ts";
 
-const ROUNDS = 128;
-const SWITCHES = 2 * ROUNDS;
-const WARM_UP_BATCHES = 8;
-const BATCHES = WARM_UP_BATCHES + 200;
+const ROUNDS = 32;
+const WARM_UP_BATCHES = 32;
+const BATCHES = 800;
 
 /** What every case has: the times of its batches, and counts. */
 class Game {
   pings = 0;
   pongs = 0;
-  readonly #times: number[] = [];
+  readonly #laps: Laps;
+  /** How many batches are played, and how many rounds that is. */
+  readonly batches: number;
+  readonly rounds: number;
 
-  /** A batch begins here, where the one before it ends. */
-  mark(): void {
-    this.#times.push(Bun.nanoseconds());
+  constructor(effort: number) {
+    this.#laps = new Laps(2 * ROUNDS, BATCHES * effort, WARM_UP_BATCHES);
+    this.batches = this.#laps.count;
+    this.rounds = this.batches * ROUNDS;
   }
 
-  /** The nanoseconds of each batch that counts. */
-  result(): number[] {
-    expectCount("pings", this.pings, BATCHES * ROUNDS);
-    expectCount("pongs", this.pongs, BATCHES * ROUNDS);
-    expectCount("marks", this.#times.length, BATCHES + 1);
-    const times = this.#times.slice(WARM_UP_BATCHES);
-    return times.slice(1).map((time, index) => time - times[index]!);
+  mark(): void {
+    this.#laps.mark();
+  }
+
+  samples(): number[] {
+    expectCount("pings", this.pings, this.rounds);
+    expectCount("pongs", this.pongs, this.rounds);
+    return this.#laps.samples();
   }
 }
 
@@ -48,7 +55,7 @@ class Match extends Game {
 }
 
 function* plainPing(match: Match) {
-  for (let batch = 0; batch < BATCHES; batch++) {
+  for (let batch = 0; batch < match.batches; batch++) {
     match.mark();
     for (let round = 0; round < ROUNDS; round++) {
       match.there.unpark();
@@ -60,7 +67,7 @@ function* plainPing(match: Match) {
 }
 
 function* plainPong(match: Match) {
-  for (let round = 0; round < BATCHES * ROUNDS; round++) {
+  for (let round = 0; round < match.rounds; round++) {
     yield* match.there.park();
     match.pongs++;
     match.back.unpark();
@@ -68,7 +75,7 @@ function* plainPong(match: Match) {
 }
 
 async function* asyncPing(match: Match) {
-  for (let batch = 0; batch < BATCHES; batch++) {
+  for (let batch = 0; batch < match.batches; batch++) {
     match.mark();
     for (let round = 0; round < ROUNDS; round++) {
       match.there.unpark();
@@ -80,7 +87,7 @@ async function* asyncPing(match: Match) {
 }
 
 async function* asyncPong(match: Match) {
-  for (let round = 0; round < BATCHES * ROUNDS; round++) {
+  for (let round = 0; round < match.rounds; round++) {
     yield* match.there.park();
     match.pongs++;
     match.back.unpark();
@@ -90,57 +97,129 @@ async function* asyncPong(match: Match) {
 type Player = (match: Match) => Coroutine<void>;
 
 /** A main that has both play, in tasks of their own. Pong starts first, so it is parked when the first ping comes. */
-function played(ping: Player, pong: Player): () => Coroutine<number[]> {
+function played(ping: Player, pong: Player, effort: number): () => Coroutine<number[]> {
   return function* () {
-    const match = new Match();
+    const match = new Match(effort);
     yield* openNursery(function* (nursery) {
       nursery.startSoon(pong, match);
       nursery.startSoon(ping, match);
     });
     expectCount("tasks left in the lots", match.there.size + match.back.size, 0);
-    return match.result();
+    return match.samples();
   };
 }
 
-/** The same with promises: to wake a waiter is to resolve what it awaits. */
-async function promises(): Promise<number[]> {
-  const game = new Game();
-  let there = (): void => {};
-  let back = (): void => {};
+const plain = (effort: number): (() => Coroutine<number[]>) => played(plainPing, plainPong, effort);
+const asynchronous = (effort: number): (() => Coroutine<number[]>) => played(asyncPing, asyncPong, effort);
+
+/** The same without lots: to wake a waiter is to call what its wait left here. */
+class Rally extends Game {
+  there = (): void => {};
+  back = (): void => {};
+}
+
+async function promises(effort: number): Promise<number[]> {
+  const rally = new Rally(effort);
   const ping = async (): Promise<void> => {
-    for (let batch = 0; batch < BATCHES; batch++) {
-      game.mark();
+    for (let batch = 0; batch < rally.batches; batch++) {
+      rally.mark();
       for (let round = 0; round < ROUNDS; round++) {
-        there();
+        rally.there();
         await new Promise<void>((resolve) => {
-          back = resolve;
+          rally.back = resolve;
         });
-        game.pings++;
+        rally.pings++;
       }
     }
-    game.mark();
+    rally.mark();
   };
   const pong = async (): Promise<void> => {
-    for (let round = 0; round < BATCHES * ROUNDS; round++) {
+    for (let round = 0; round < rally.rounds; round++) {
       await new Promise<void>((resolve) => {
-        there = resolve;
+        rally.there = resolve;
       });
-      game.pongs++;
-      back();
+      rally.pongs++;
+      rally.back();
     }
   };
   await Promise.all([pong(), ping()]);
-  return game.result();
+  return rally.samples();
+}
+
+async function withEffection({ action, run, spawn }: Effection, effort: number): Promise<number[]> {
+  const rally = new Rally(effort);
+  const nothing = (): void => {};
+  await run(function* () {
+    const pong = yield* spawn(function* () {
+      for (let round = 0; round < rally.rounds; round++) {
+        yield* action<void>((resolve) => {
+          rally.there = resolve;
+          return nothing;
+        });
+        rally.pongs++;
+        rally.back();
+      }
+    });
+    const ping = yield* spawn(function* () {
+      for (let batch = 0; batch < rally.batches; batch++) {
+        rally.mark();
+        for (let round = 0; round < ROUNDS; round++) {
+          rally.there();
+          yield* action<void>((resolve) => {
+            rally.back = resolve;
+            return nothing;
+          });
+          rally.pings++;
+        }
+      }
+      rally.mark();
+    });
+    yield* pong;
+    yield* ping;
+  });
+  return rally.samples();
+}
+
+async function withEffect({ Effect, Fiber, Latch }: EffectModule, effort: number): Promise<number[]> {
+  const game = new Game(effort);
+  await Effect.runPromise(
+    Effect.gen(function* () {
+      const [there, back] = [yield* Latch.make(), yield* Latch.make()];
+      // Its documentation has `openUnsafe()` for synchronous code; it is cheaper than `yield* open`.
+      const ping = Effect.gen(function* () {
+        for (let batch = 0; batch < game.batches; batch++) {
+          game.mark();
+          for (let round = 0; round < ROUNDS; round++) {
+            there.openUnsafe();
+            yield* back.await;
+            back.closeUnsafe();
+            game.pings++;
+          }
+        }
+        game.mark();
+      });
+      const pong = Effect.gen(function* () {
+        for (let round = 0; round < game.rounds; round++) {
+          yield* there.await;
+          there.closeUnsafe();
+          game.pongs++;
+          back.openUnsafe();
+        }
+      });
+      yield* Fiber.joinAll([yield* Effect.forkChild(pong), yield* Effect.forkChild(ping)]);
+    }),
+  );
+  return game.samples();
 }
 
 function* plainSteps(): Generator<number, never> {
   for (let step = 1; ; step++) yield step;
 }
 
-function plainFloor(): number[] {
-  const game = new Game();
+function plainFloor(effort: number): number[] {
+  const game = new Game(effort);
   const [ping, pong] = [plainSteps(), plainSteps()];
-  for (let batch = 0; batch < BATCHES; batch++) {
+  for (let batch = 0; batch < game.batches; batch++) {
     game.mark();
     for (let round = 0; round < ROUNDS; round++) {
       game.pings = ping.next().value;
@@ -148,15 +227,15 @@ function plainFloor(): number[] {
     }
   }
   game.mark();
-  return game.result();
+  return game.samples();
 }
 
 async function* asyncSteps() {
   for (;;) yield;
 }
 
-function asyncFloor(): number[] {
-  const game = new Game();
+function asyncFloor(effort: number): number[] {
+  const game = new Game(effort);
   const [ping, pong] = [asyncSteps(), asyncSteps()];
   const onPing = (): void => {
     game.pings++;
@@ -164,7 +243,7 @@ function asyncFloor(): number[] {
   const onPong = (): void => {
     game.pongs++;
   };
-  for (let batch = 0; batch < BATCHES; batch++) {
+  for (let batch = 0; batch < game.batches; batch++) {
     game.mark();
     for (let round = 0; round < ROUNDS; round++) {
       void ping.next().then(onPing);
@@ -174,20 +253,33 @@ function asyncFloor(): number[] {
     }
   }
   game.mark();
-  return game.result();
+  return game.samples();
 }
 
-const plain = played(plainPing, plainPong);
-const asynchronous = played(asyncPing, asyncPong);
-const rival = "native promises";
 const [plainLeast, asyncLeast] = ["floor: next()", "floor: next().then(), drained"];
+/** Slower, and every call of theirs is a process: fewer batches say as much. */
+const inPython = (library: string) => (effort: number) => [library, ROUNDS, WARM_UP_BATCHES, BATCHES * effort * 0.25];
+const inGo = (effort: number): number[] => [ROUNDS, WARM_UP_BATCHES, BATCHES * effort];
 
-await compare([
-  { name: rival, batches: promises, size: SWITCHES },
-  { name: plainLeast, batches: plainFloor, size: SWITCHES, rival },
-  { name: asyncLeast, batches: asyncFloor, size: SWITCHES, rival },
-  { name: "function*, runSync", batches: () => runSync(plain), size: SWITCHES, rival, floor: plainLeast },
-  { name: "function*, run", batches: () => run(plain), size: SWITCHES, rival, floor: plainLeast },
-  { name: "async function*, runSync", batches: () => runSync(asynchronous), size: SWITCHES, rival, floor: asyncLeast },
-  { name: "async function*, run", batches: () => run(asynchronous), size: SWITCHES, rival, floor: asyncLeast },
-]);
+await scenario({
+  name: "park-unpark",
+  title: "one switch between two tasks",
+  unit: "ns",
+  processes: "shared",
+  rival: "native promises",
+  chart: "distribution",
+  cases: [
+    { name: "native promises", samples: promises },
+    { name: "function*, runSync", samples: (effort) => runSync(plain(effort)), floor: plainLeast },
+    { name: "function*, run", samples: (effort) => run(plain(effort)), floor: plainLeast },
+    { name: "async function*, runSync", samples: (effort) => runSync(asynchronous(effort)), floor: asyncLeast },
+    { name: "async function*, run", samples: (effort) => run(asynchronous(effort)), floor: asyncLeast },
+    { name: plainLeast, samples: plainFloor },
+    { name: asyncLeast, samples: asyncFloor },
+    peerCase(await effection(), { name: "effection" }, withEffection),
+    peerCase(await effect(), { name: "effect" }, withEffect),
+    pythonCase({ name: "Trio" }, "park-unpark.py", "trio", inPython("trio")),
+    pythonCase({ name: "asyncio" }, "park-unpark.py", "asyncio", inPython("asyncio")),
+    goCase({ name: "Go channel" }, "park-unpark.go", inGo),
+  ],
+});

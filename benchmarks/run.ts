@@ -1,9 +1,15 @@
 /**
- * `npm run bench` runs every benchmark of this folder, `npm run bench -- park-unpark` the named ones. Each file is a
- * program of its own and gets a fresh process, so that no case inherits the heap and the compiled code of another.
+ * `npm run bench` runs every scenario of this folder, `npm run bench -- park-unpark` the named ones; `--quick` in less
+ * than two minutes, `--report` to write the report from it. Each is a program of its own and gets a fresh process, so
+ * that none inherits the heap and the compiled code of another.
  */
-import { readdirSync } from "node:fs";
-import { basename } from "node:path";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { describeMachine } from "./harness/machine.ts";
+import { writeReport } from "./harness/report.ts";
+import type { Results, ScenarioResult } from "./harness/results.ts";
 
 const folder = import.meta.dirname;
 const known = readdirSync(folder)
@@ -11,22 +17,91 @@ const known = readdirSync(folder)
   .map((file) => basename(file, ".ts"))
   .sort();
 
-const named = process.argv.slice(2).map((argument) => basename(argument, ".ts"));
-const unknown = named.filter((name) => !known.includes(name));
-if (unknown.length > 0) {
-  console.error(`no benchmark named ${unknown.join(", ")}; there are: ${known.join(", ")}`);
-  process.exit(2);
+/** Milliseconds after which a scenario hangs, and is ended. */
+const LIMIT = { quick: 60_000, full: 300_000 };
+
+interface Arguments {
+  readonly names: readonly string[];
+  readonly quick: boolean;
+  readonly report: boolean;
+  readonly from: string | undefined;
 }
 
-let failed = 0;
-for (const name of named.length > 0 ? named : known) {
-  console.log(`\n# ${name}\n`);
-  const { exitCode } = Bun.spawnSync([process.execPath, `${folder}/${name}.ts`], {
-    stdio: ["ignore", "inherit", "inherit"],
+/** @throws TypeError or RangeError on what it does not know */
+function readArguments(): Arguments {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: "boolean", default: false },
+      report: { type: "boolean", default: false },
+      from: { type: "string" },
+    },
   });
-  if (exitCode !== 0) {
-    console.error(`${name} ended with exit code ${exitCode}`);
-    failed++;
+  const { quick, report, from } = values;
+  const names = positionals.map((argument) => basename(argument, ".ts"));
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new RangeError(`no benchmark is named ${unknown.join(", ")}; there are: ${known.join(", ")}`);
+  }
+  if (report && names.length > 0) throw new RangeError("--report is about all benchmarks: leave the names out");
+  if (from !== undefined && (!report || quick))
+    throw new RangeError("--from measures nothing: it goes with --report alone");
+  return { names: names.length > 0 ? names : known, quick, report, from };
+}
+
+function readOrExit(): Arguments {
+  try {
+    return readArguments();
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
   }
 }
-process.exit(failed === 0 ? 0 : 1);
+
+/** The peers, where they are not there yet. Without them (no network) their rows say that they are missing. */
+function installPeers(): void {
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, "install", "--frozen-lockfile"], {
+    cwd: folder,
+    stdin: "ignore",
+    timeout: 60_000,
+  });
+  if (exitCode !== 0) console.error(`the peers could not be installed, so their rows may be empty:\n${stderr}`);
+}
+
+/** @returns its results, or undefined if it failed, which it has then said itself */
+async function measured(name: string, quick: boolean, scratch: string): Promise<ScenarioResult | undefined> {
+  const json = join(scratch, `${name}.json`);
+  const limit = quick ? LIMIT.quick : LIMIT.full;
+  const began = performance.now();
+  const { exitCode, signalCode } = Bun.spawnSync(
+    [process.execPath, join(folder, `${name}.ts`), "--json", json, ...(quick ? ["--quick"] : [])],
+    { stdio: ["ignore", "inherit", "inherit"], timeout: limit, killSignal: "SIGKILL" },
+  );
+  const seconds = (performance.now() - began) / 1_000;
+  console.log(`${name}: ${seconds.toFixed(1)} s`);
+  if (exitCode === 0) return (await Bun.file(json).json()) as ScenarioResult;
+  console.error(`${name} ended with ${signalCode === undefined ? `exit code ${exitCode}` : `${signalCode}`}`);
+  return undefined;
+}
+
+const { names, quick, report, from } = readOrExit();
+if (from !== undefined) {
+  await writeReport((await Bun.file(from).json()) as Results);
+  process.exit(0);
+}
+
+installPeers();
+const scratch = mkdtempSync(join(tmpdir(), "tribun-bench-"));
+const scenarios: ScenarioResult[] = [];
+try {
+  for (const name of names) {
+    console.log(`\n# ${name}\n`);
+    const result = await measured(name, quick, scratch);
+    if (result !== undefined) scenarios.push(result);
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+// A report with a hole in it would pass for one of everything.
+if (scenarios.length < names.length) process.exit(1);
+if (report) await writeReport({ machine: describeMachine(), scenarios });

@@ -1,0 +1,93 @@
+"""Two tasks, each in nested scopes, play ping-pong: Trio's over two parking lots, asyncio's by awaiting futures.
+
+Arguments: "trio" or "asyncio", depth, rounds of a batch, batches that count.
+Prints the nanoseconds of one switch, a number for each batch that counts.
+"""
+
+import json
+import sys
+from time import perf_counter_ns
+
+library = sys.argv[1]
+depth, rounds, counting = map(int, sys.argv[2:])
+WARM_UP = 4
+batches = WARM_UP + counting
+marks = []
+pongs = 0
+# Every level is a call on Python's own stack.
+sys.setrecursionlimit(10_000)
+
+
+def play_trio():
+    import trio
+    import trio.testing
+
+    there, back = trio.lowlevel.ParkingLot(), trio.lowlevel.ParkingLot()
+
+    async def ping():
+        for _ in range(batches):
+            marks.append(perf_counter_ns())
+            for _ in range(rounds):
+                there.unpark()
+                await back.park()
+        marks.append(perf_counter_ns())
+
+    async def pong():
+        global pongs
+        for _ in range(batches * rounds):
+            await there.park()
+            pongs += 1
+            back.unpark()
+
+    async def nest(left, body):
+        with trio.CancelScope():
+            await (body() if left == 1 else nest(left - 1, body))
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(nest, depth, pong)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(nest, depth, ping)
+
+    trio.run(main)
+
+
+def play_asyncio():
+    import asyncio
+
+    waiting = {}
+
+    def wait(side):
+        waiting[side] = asyncio.get_running_loop().create_future()
+        return waiting[side]
+
+    async def ping():
+        for _ in range(batches):
+            marks.append(perf_counter_ns())
+            for _ in range(rounds):
+                waiting["there"].set_result(None)
+                await wait("back")
+        marks.append(perf_counter_ns())
+
+    async def pong():
+        global pongs
+        for _ in range(batches * rounds):
+            await wait("there")
+            pongs += 1
+            waiting["back"].set_result(None)
+
+    async def nest(left, body):
+        async with asyncio.timeout(None):
+            await (body() if left == 1 else nest(left - 1, body))
+
+    async def main():
+        await asyncio.gather(nest(depth, pong), nest(depth, ping))
+
+    asyncio.run(main())
+
+
+{"trio": play_trio, "asyncio": play_asyncio}[library]()
+assert pongs == batches * rounds, pongs
+assert len(marks) == batches + 1, len(marks)
+marks = marks[WARM_UP:]
+print(json.dumps([(end - begin) / (2 * rounds) for begin, end in zip(marks, marks[1:])]))
