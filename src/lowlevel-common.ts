@@ -41,7 +41,8 @@ export {
 export { Result } from "./kernel/result.ts";
 export { RunVar, type RunVarToken } from "./kernel/run-var.ts";
 export type { Statistics } from "./kernel/runner.ts";
-export { Abort, reschedule, type AbortFunction, type AbortResult } from "./kernel/suspension.ts";
+export { Abort, type AbortFunction, type AbortResult } from "./kernel/abort.ts";
+export { reschedule } from "./kernel/suspension.ts";
 export { spawnSystemTask } from "./kernel/system-task.ts";
 export { Task } from "./kernel/task.ts";
 export { currentTask } from "./kernel/thread.ts";

@@ -154,6 +154,21 @@ test("nothing of the library depends on a package", () => {
   expect(packages.map(say)).toEqual([]);
 });
 
+test("each file can be the first that is imported: no class is needed before its module has run", async () => {
+  const left = [...files];
+  const failed: string[] = [];
+  const importSome = async (): Promise<void> => {
+    for (let file = left.pop(); file !== undefined; file = left.pop()) {
+      const child = Bun.spawn([process.execPath, "-e", "await import(process.argv[1])", join(root, file)], {
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      if ((await child.exited) !== 0) failed.push(`${file}: ${await child.stderr.text()}`);
+    }
+  };
+  await Promise.all([importSome(), importSome(), importSome(), importSome()]);
+  expect(failed).toEqual([]);
+});
+
 test.each(PAGES)("%s is a page of re-exports", async (page) => {
   const code = withoutComments(await Bun.file(join(root, page)).text());
   const rest = code.replaceAll(/export\s+(?:type\s+)?(?:\{[^}]*\}|\*(?:\s+as\s+\w+)?)\s+from\s+"[^"]+";/g, "");

@@ -3,7 +3,8 @@ import { systemError } from "../../ffi/libc.ts";
 import { BusyResourceError, ClosedResourceError, type SystemError } from "../errors.ts";
 import type { IoStatistics } from "../kernel/io-manager.ts";
 import type { Operation } from "../kernel/operation.ts";
-import { Abort, type AbortResult, Suspension, wake, wakeWithError } from "../kernel/suspension.ts";
+import { Abort, type AbortResult } from "../kernel/abort.ts";
+import { Suspension, wake, wakeWithError } from "../kernel/suspension.ts";
 import type { Task } from "../kernel/task.ts";
 import type { FdIoManager, PollSet } from "./fd-io-manager.ts";
 

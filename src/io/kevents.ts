@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../errors.ts";
 import type { Coroutine, Operation } from "../kernel/operation.ts";
-import type { AbortFunction } from "../kernel/suspension.ts";
+import type { AbortFunction } from "../kernel/abort.ts";
 import { currentRunner } from "../kernel/thread.ts";
 
 /** One event of a kqueue: `struct kevent`. */

@@ -1,5 +1,5 @@
 import { TrioInternalError, UsageError } from "../errors.ts";
-import { Abort } from "./suspension.ts";
+import { Abort } from "./abort.ts";
 import { type Task, TaskState } from "./task.ts";
 import { taskOfContext, thread } from "./thread.ts";
 

@@ -3,7 +3,8 @@ import { yieldBriefly } from "./checkpoint.ts";
 import { describe } from "./describe.ts";
 import type { Host, ThreadCall, ThreadCalls } from "./host.ts";
 import type { Operation, Trap } from "./operation.ts";
-import { Abort, Suspension, wake, type AbortResult } from "./suspension.ts";
+import { Abort, type AbortResult } from "./abort.ts";
+import { Suspension, wake } from "./suspension.ts";
 import type { Task } from "./task.ts";
 
 /** S22: queues `fn(...args)` to be called in the run. */

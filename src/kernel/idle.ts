@@ -1,6 +1,7 @@
 import { checkDuration } from "./cancel-scope.ts";
 import type { Operation } from "./operation.ts";
-import { Abort, Suspension, type AbortResult } from "./suspension.ts";
+import { Abort, type AbortResult } from "./abort.ts";
+import { Suspension } from "./suspension.ts";
 import type { Task } from "./task.ts";
 
 /** A task in {@link waitAllTasksBlocked}. */

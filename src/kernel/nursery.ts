@@ -6,7 +6,8 @@ import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
 import { DONE, SUSPENDED, type Coroutine, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
-import { Abort, block, wake, type AbortResult, type Blocker } from "./suspension.ts";
+import { Abort, type AbortResult } from "./abort.ts";
+import { block, wake, type Blocker } from "./suspension.ts";
 import { CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
 export interface NurseryOptions {

@@ -1,8 +1,10 @@
 import { BrokenResourceError, UsageError } from "../errors.ts";
 import { describe } from "./describe.ts";
-import type { Operation } from "./operation.ts";
-import { Abort, Suspension, wake, wakeWithError, type AbortResult } from "./suspension.ts";
-import { Task, TaskState } from "./task.ts";
+import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
+import { drivingTask } from "./single-use.ts";
+import { Abort, type AbortResult } from "./abort.ts";
+import { Suspension, block, wake, wakeWithError } from "./suspension.ts";
+import { CHECKPOINT, Task, TaskState } from "./task.ts";
 import { currentTask } from "./thread.ts";
 
 /** A task's place in a lot: the operation itself is the link of the list. */
@@ -23,6 +25,17 @@ class Park extends Suspension<void> {
 
   protected begin(): void {
     this.lot.enqueue(this);
+  }
+
+  /** As the one it overrides, which all operations share, so that the engine cannot compile a lot's begin() into it. */
+  override next(): IteratorResult<Trap, void> {
+    if (this.task !== null) return this.task.takeResult();
+    const task = drivingTask(this);
+    this.lot.enqueue(this);
+    this.task = task;
+    task.points = CHECKPOINT;
+    block(task, this);
+    return SUSPENDED;
   }
 
   abort(): AbortResult {
@@ -91,7 +104,15 @@ export class ParkingLot {
   }
 
   private wakeFirst(park: Park): Task {
-    this.dequeue(park);
+    // What dequeue() comes to for the first of the list.
+    const { following } = park;
+    this.head = following;
+    if (following === null) this.tail = null;
+    else {
+      following.previous = null;
+      park.following = null;
+    }
+    this.parked--;
     const task = park.task as Task;
     wake(task);
     return task;

@@ -3,7 +3,8 @@ import { ExceptionGroup } from "./exception-group.ts";
 import { describe, isThenable } from "./describe.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
-import { Abort, Suspension, block, wake, wakeWithError, type AbortResult, type Blocker } from "./suspension.ts";
+import { Abort, type AbortResult } from "./abort.ts";
+import { Suspension, block, wake, wakeWithError, type Blocker } from "./suspension.ts";
 import { CHECKPOINT, type Task } from "./task.ts";
 
 /** A promise's settling wakes the task, unless the wait was aborted before. */

@@ -194,9 +194,12 @@ export class Runner {
     this.enqueue(task);
   }
 
-  /** Makes a task runnable: it takes its step in the next pass. */
+  /** Makes a task runnable, whatever it waited in: it takes its step in the next pass. */
   enqueue(task: Task): void {
     task.state = TaskState.Runnable;
+    task.suspension = null;
+    task.abortable = false;
+    task.customSleepData = undefined;
     this.queue.push(task);
     if (this.instruments.taskScheduled !== null) this.instruments.call("taskScheduled", task);
     if (this.asleep) this.host.wake();

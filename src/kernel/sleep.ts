@@ -2,7 +2,8 @@ import { yieldBriefly } from "./checkpoint.ts";
 import { checkDuration, checkTime } from "./cancel-scope.ts";
 import type { Deadline } from "./deadlines.ts";
 import type { Operation } from "./operation.ts";
-import { Abort, Suspension, wake, type AbortResult } from "./suspension.ts";
+import { Abort, type AbortResult } from "./abort.ts";
+import { Suspension, wake } from "./suspension.ts";
 import type { Task } from "./task.ts";
 import { currentRunner } from "./thread.ts";
 

@@ -35,22 +35,24 @@ export class Stepper {
     if (instruments.beforeTaskStep !== null) instruments.call("beforeTaskStep", task);
     task.state = TaskState.Running;
     const frame = task.frame as Frame;
-    if (this.interruptibly !== null) this.advance(task, null);
-    else if (frame.reply === null) this.stepPlainly(task, frame);
-    else this.stepAsyncly(task, frame, frame.reply);
+    if (frame.reply !== null || this.interruptibly !== null) this.stepOtherwise(task, frame);
+    else {
+      // The common step, without a detour: a plain frame goes on, and waits again.
+      thread.task = task;
+      thread.frame = frame;
+      thread.kiProtected = frame.kiProtected;
+      const result = task.context(goOn) as IteratorResult<Trap, unknown>;
+      if (result?.value !== TRAP || result.done !== false || task.frame !== frame || task.state === TaskState.Running) {
+        const mistake = this.judge(task, frame, result);
+        if (mistake !== undefined) this.advance(task, mistake);
+      }
+    }
     if (instruments.afterTaskStep !== null) instruments.call("afterTaskStep", task);
   }
 
-  /** The common step, without a detour: a plain frame goes on, and waits again. */
-  private stepPlainly(task: Task, frame: Frame): void {
-    thread.task = task;
-    thread.frame = frame;
-    thread.kiProtected = frame.kiProtected;
-    const result = task.context(goOn) as IteratorResult<Trap, unknown>;
-    if (result?.value === TRAP && result.done === false && task.frame === frame && task.state !== TaskState.Running)
-      return;
-    const mistake = this.judge(task, frame, result);
-    if (mistake !== undefined) this.advance(task, mistake);
+  private stepOtherwise(task: Task, frame: Frame): void {
+    if (frame.reply === null || this.interruptibly !== null) this.advance(task, null);
+    else this.stepAsyncly(task, frame, frame.reply);
   }
 
   /** The common step of an async frame: the operation it awaits is over, and it waits in another one. */

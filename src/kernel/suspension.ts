@@ -1,4 +1,5 @@
 import { TrioInternalError, UsageError } from "../errors.ts";
+import { Abort, type AbortFunction, type AbortResult } from "./abort.ts";
 import { AsyncDrive } from "./async-drive.ts";
 import { describe } from "./describe.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
@@ -6,30 +7,6 @@ import { Result } from "./result.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { CHECKPOINT, Task, TaskState } from "./task.ts";
 import { thread } from "./thread.ts";
-
-declare const abortBrand: unique symbol;
-/** S54: what an abort function answers. */
-export interface AbortResult {
-  readonly [abortBrand]: true;
-}
-
-function abortResult(name: string): AbortResult {
-  return Object.freeze({ toString: () => `Abort.${name}` }) as unknown as AbortResult;
-}
-
-/**
- * S54: the two answers of an abort function. `SUCCEEDED`: nobody will wake the task any more, let it have Cancelled.
- * `FAILED`: it cannot be cancelled (now), and somebody will still reschedule it. Nothing else is equal to them.
- *
- * Trio: `trio.lowlevel.Abort`.
- */
-export const Abort: { readonly SUCCEEDED: AbortResult; readonly FAILED: AbortResult } = Object.freeze({
-  SUCCEEDED: abortResult("SUCCEEDED"),
-  FAILED: abortResult("FAILED"),
-});
-
-/** S57: asked, at most once for each block, to undo what would wake the task. */
-export type AbortFunction = (raiseCancel: () => never) => AbortResult;
 
 /** What a blocked task is blocked in. */
 export interface Blocker {
@@ -82,7 +59,7 @@ export function block(task: Task, suspension: Blocker): void {
 export function wake(task: Task, value?: unknown): void {
   if (task.state !== TaskState.Blocked) throw notBlocked(task);
   task.value = value;
-  resume(task);
+  task.runner.enqueue(task);
 }
 
 /** Ends the task's suspension by throwing `error` in it, on a later pass. */
@@ -90,13 +67,6 @@ export function wakeWithError(task: Task, error: unknown): void {
   if (task.state !== TaskState.Blocked) throw notBlocked(task);
   task.failed = true;
   task.error = error;
-  resume(task);
-}
-
-function resume(task: Task): void {
-  task.suspension = null;
-  task.abortable = false;
-  task.customSleepData = undefined;
   task.runner.enqueue(task);
 }
 

@@ -10,7 +10,8 @@ import type { Instrument } from "../../src/kernel/instrument.ts";
 import type { IoManager, IoStatistics } from "../../src/kernel/io-manager.ts";
 import type { Coroutine, Operation } from "../../src/kernel/operation.ts";
 import { Runner } from "../../src/kernel/runner.ts";
-import { Abort, Suspension, wake, wakeWithError, type AbortResult } from "../../src/kernel/suspension.ts";
+import { Abort, type AbortResult } from "../../src/kernel/abort.ts";
+import { Suspension, wake, wakeWithError } from "../../src/kernel/suspension.ts";
 import type { Task } from "../../src/kernel/task.ts";
 
 /** A task that waits until the source `name` has something. */
