@@ -226,7 +226,8 @@ export class Socket implements Disposable {
 
   /**
    * Receives at most `size` bytes, at least one unless the stream has ended (then it gives an empty array) or the
-   * datagram is empty: recv(2). What a datagram has beyond `size` is lost. A checkpoint.
+   * datagram is empty: recv(2). What a datagram has beyond `size` is lost. Each call gives fresh memory; for bulk data
+   * {@link Socket.recvInto} is faster, which has none to take. A checkpoint.
    *
    * @throws TypeError, RangeError at once for `size`; ClosedResourceError, BusyResourceError; SystemError (ECONNRESET,
    *   ENOTCONN, …). Trio: `recv`.
