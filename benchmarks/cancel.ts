@@ -28,6 +28,8 @@ class Work {
   readonly #warmUp: number;
   readonly #warmUpTasks: number;
   ended = 0;
+  /** So many have ended in the rounds before this one. */
+  #endedBefore = 0;
 
   constructor(tasks: number, effort: number) {
     this.tasks = tasks;
@@ -38,8 +40,16 @@ class Work {
 
   /** How many tasks each round has. */
   *rounds(): Generator<number, void, void> {
-    for (let round = 0; round < this.#warmUp; round++) yield this.#warmUpTasks;
-    for (let round = 0; round < this.#batches; round++) yield this.tasks;
+    for (let round = 0; round < this.#warmUp + this.#batches; round++) {
+      this.#endedBefore = this.ended;
+      yield round < this.#warmUp ? this.#warmUpTasks : this.tasks;
+    }
+  }
+
+  /** The time at which a round's tasks are about to be cancelled: none may have ended by itself. */
+  asleep(): number {
+    expectCount("tasks that had ended", this.ended, this.#endedBefore);
+    return Bun.nanoseconds();
   }
 
   /** @param times the nanoseconds of every round */
@@ -77,7 +87,7 @@ function cancelling(sleeper: (work: Work, ms: number) => Coroutine<void>, tasks:
         yield* openNursery(function* (nursery) {
           for (let i = 0; i < count; i++) nursery.startSoon(sleeper, work, FAR + i);
           yield* yieldBriefly();
-          began = Bun.nanoseconds();
+          began = work.asleep();
           nursery.cancelScope.cancel();
         });
         times.push(Bun.nanoseconds() - began);
@@ -100,7 +110,7 @@ async function promises(work: Work): Promise<number[]> {
     };
     const all = Promise.allSettled(Array.from({ length: count }, (_, i) => sleeper(FAR + i)));
     await Promise.resolve();
-    const began = Bun.nanoseconds();
+    const began = work.asleep();
     controller.abort();
     const ends = await all;
     times.push(Bun.nanoseconds() - began);
@@ -128,7 +138,7 @@ async function withEffection({ run, sleep, spawn, suspend }: Effection, work: Wo
     });
     await started.promise;
     await Promise.resolve();
-    const began = Bun.nanoseconds();
+    const began = work.asleep();
     await all.halt();
     times.push(Bun.nanoseconds() - began);
   }
@@ -149,7 +159,7 @@ async function promisesWithOwnSignals(work: Work): Promise<number[]> {
     };
     const all = Promise.allSettled(controllers.map(sleeper));
     await Promise.resolve();
-    const began = Bun.nanoseconds();
+    const began = work.asleep();
     for (const controller of controllers) controller.abort();
     const ends = await all;
     times.push(Bun.nanoseconds() - began);
@@ -158,12 +168,7 @@ async function promisesWithOwnSignals(work: Work): Promise<number[]> {
   return work.samples(times);
 }
 
-/** What only this scenario uses: an interrupted `Effect.gen` does not run its `finally`. */
-interface Ensuring {
-  readonly Effect: { ensuring<A>(effect: EffectOf<A>, finalizer: EffectOf<void>): EffectOf<A> };
-}
-
-async function withEffect({ Effect, Fiber }: EffectModule & Ensuring, work: Work): Promise<number[]> {
+async function withEffect({ Effect, Fiber }: EffectModule, work: Work): Promise<number[]> {
   const times: number[] = [];
   const end = Effect.sync(() => {
     work.ended++;
@@ -175,7 +180,7 @@ async function withEffect({ Effect, Fiber }: EffectModule & Ensuring, work: Work
         const fibers = [];
         for (let i = 0; i < count; i++) fibers.push(yield* Effect.forkChild(sleeper(FAR + i)));
         yield* Effect.yieldNow;
-        const began = Bun.nanoseconds();
+        const began = work.asleep();
         yield* Fiber.interruptAll(fibers);
         times.push(Bun.nanoseconds() - began);
       }
@@ -218,7 +223,7 @@ async function cases(tasks: number): Promise<Case[]> {
     fullOnly(
       await lazily({ ...at, name: "effect" }, async () =>
         peerCase(await effect(), { ...at, name: "effect" }, (module, effort) =>
-          withEffect(module as EffectModule & Ensuring, new Work(tasks, effort)),
+          withEffect(module, new Work(tasks, effort)),
         ),
       ),
     ),

@@ -161,7 +161,7 @@ async function timeoutInEffect({ Effect }: EffectModule, effort: number): Promis
 }
 
 const [withinEffection, withinEffect] = [await effection(), await effect()];
-const rival = "native promises";
+const rival = "setTimeout";
 
 function inPython(group: string, what: "set" | "move", others: number): Case[] {
   return (["trio", "asyncio"] as const).map((library) => {

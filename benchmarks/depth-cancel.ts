@@ -24,6 +24,8 @@ class Work {
   readonly #rounds: number;
   readonly #warmUp: number;
   left = 0;
+  /** So many levels have been left in the rounds before this one. */
+  #leftBefore = 0;
 
   constructor(depth: number, effort: number) {
     this.depth = depth;
@@ -32,7 +34,16 @@ class Work {
   }
 
   *rounds(): Generator<number, void, void> {
-    for (let round = 0; round < this.#rounds; round++) yield round;
+    for (let round = 0; round < this.#rounds; round++) {
+      this.#leftBefore = this.left;
+      yield round;
+    }
+  }
+
+  /** The time at which a round's task is about to be cancelled: it may have left no level by itself. */
+  asleep(): number {
+    expectCount("levels that had been left", this.left, this.#leftBefore);
+    return Bun.nanoseconds();
   }
 
   /** @param times the nanoseconds of every round */
@@ -78,7 +89,7 @@ function cancelling(nest: Nest, around: Around, depth: number): Program {
         yield* openNursery(function* (nursery) {
           nursery.startSoon(nest, work, around, depth);
           for (let i = 0; i < 3; i++) yield* yieldBriefly();
-          began = Bun.nanoseconds();
+          began = work.asleep();
           nursery.cancelScope.cancel();
         });
         times.push(Bun.nanoseconds() - began);
@@ -104,7 +115,7 @@ async function promises(work: Work): Promise<number[]> {
   for (const _ of work.rounds()) {
     const controller = new AbortController();
     const all = nest(controller.signal, work.depth);
-    const began = Bun.nanoseconds();
+    const began = work.asleep();
     controller.abort();
     await all.catch(() => {});
     times.push(Bun.nanoseconds() - began);
@@ -129,19 +140,14 @@ async function withEffection({ run, scoped, suspend }: Effection, work: Work): P
     }
     const all = run(() => nest(work.depth));
     await started.promise;
-    const began = Bun.nanoseconds();
+    const began = work.asleep();
     await all.halt();
     times.push(Bun.nanoseconds() - began);
   }
   return work.samples(times);
 }
 
-/** What only this scenario uses: an interrupted `Effect.gen` does not run its `finally`. */
-interface Ensuring {
-  readonly Effect: { ensuring<A>(effect: EffectOf<A>, finalizer: EffectOf<void>): EffectOf<A> };
-}
-
-async function withEffect({ Effect, Fiber }: EffectModule & Ensuring, work: Work): Promise<number[]> {
+async function withEffect({ Effect, Fiber }: EffectModule, work: Work): Promise<number[]> {
   const times: number[] = [];
   const end = Effect.sync(() => {
     work.left++;
@@ -167,7 +173,7 @@ async function withEffect({ Effect, Fiber }: EffectModule & Ensuring, work: Work
         const fiber = yield* Effect.forkChild(nest(work.depth));
         // It takes turns on the way down, one for each two thousand steps.
         for (asleep = false; !asleep;) yield* Effect.yieldNow;
-        const began = Bun.nanoseconds();
+        const began = work.asleep();
         yield* Fiber.interrupt(fiber);
         times.push(Bun.nanoseconds() - began);
       }
@@ -213,7 +219,7 @@ async function cases(depth: number): Promise<Case[]> {
         ),
     await lazily({ ...at, name: "effect" }, async () =>
       peerCase(await effect(), { ...at, name: "effect" }, (module, effort) =>
-        withEffect(module as EffectModule & Ensuring, new Work(depth, effort)),
+        withEffect(module, new Work(depth, effort)),
       ),
     ),
     await inPython("trio", "Trio"),

@@ -10,88 +10,32 @@
  * What is measured is a run that has been going for a while, as programs have: each plays some batches that do not
  * count. What a run does once in a while is in it: looking for I/O, giving Bun's loop a turn.
  */
-import { drainMicrotasks } from "bun:jsc";
 import { openNursery, run, runSync, type Coroutine } from "tribun";
-import { ParkingLot } from "tribun/hazmat";
 import { expectCount } from "./harness/expect.ts";
-import { Laps } from "./harness/laps.ts";
 import type { Effection, EffectModule } from "./harness/peer-types.ts";
 import { effect, effection, goCase, peerCase, pythonCase } from "./harness/peers.ts";
 import { scenario } from "./harness/scenario.ts";
+import {
+  Game,
+  Match,
+  ROUNDS,
+  Rally,
+  asyncFloor,
+  asyncPing,
+  asyncPong,
+  plainFloor,
+  plainPing,
+  plainPong,
+  promisePing,
+  promisePong,
+} from "./kernel/ping-pong.ts";
 
-const ROUNDS = 32;
 const WARM_UP_BATCHES = 32;
 const BATCHES = 800;
 
-/** What every case has: the times of its batches, and counts. */
-class Game {
-  pings = 0;
-  pongs = 0;
-  readonly #laps: Laps;
-  /** How many batches are played, and how many rounds that is. */
-  readonly batches: number;
-  readonly rounds: number;
-
-  constructor(effort: number) {
-    this.#laps = new Laps(2 * ROUNDS, BATCHES * effort, WARM_UP_BATCHES);
-    this.batches = this.#laps.count;
-    this.rounds = this.batches * ROUNDS;
-  }
-
-  mark(): void {
-    this.#laps.mark();
-  }
-
-  samples(): number[] {
-    expectCount("pings", this.pings, this.rounds);
-    expectCount("pongs", this.pongs, this.rounds);
-    return this.#laps.samples();
-  }
-}
-
-class Match extends Game {
-  readonly there = new ParkingLot();
-  readonly back = new ParkingLot();
-}
-
-function* plainPing(match: Match) {
-  for (let batch = 0; batch < match.batches; batch++) {
-    match.mark();
-    for (let round = 0; round < ROUNDS; round++) {
-      match.there.unpark();
-      yield* match.back.park();
-      match.pings++;
-    }
-  }
-  match.mark();
-}
-
-function* plainPong(match: Match) {
-  for (let round = 0; round < match.rounds; round++) {
-    yield* match.there.park();
-    match.pongs++;
-    match.back.unpark();
-  }
-}
-
-async function* asyncPing(match: Match) {
-  for (let batch = 0; batch < match.batches; batch++) {
-    match.mark();
-    for (let round = 0; round < ROUNDS; round++) {
-      match.there.unpark();
-      yield* match.back.park();
-      match.pings++;
-    }
-  }
-  match.mark();
-}
-
-async function* asyncPong(match: Match) {
-  for (let round = 0; round < match.rounds; round++) {
-    yield* match.there.park();
-    match.pongs++;
-    match.back.unpark();
-  }
+/** How many batches are played: those that count, and those before them. */
+function batches(effort: number): [batches: number, warmUp: number] {
+  return [BATCHES * effort, WARM_UP_BATCHES];
 }
 
 type Player = (match: Match) => Coroutine<void>;
@@ -99,7 +43,7 @@ type Player = (match: Match) => Coroutine<void>;
 /** A main that has both play, in tasks of their own. Pong starts first, so it is parked when the first ping comes. */
 function played(ping: Player, pong: Player, effort: number): () => Coroutine<number[]> {
   return function* () {
-    const match = new Match(effort);
+    const match = new Match(...batches(effort));
     yield* openNursery(function* (nursery) {
       nursery.startSoon(pong, match);
       nursery.startSoon(ping, match);
@@ -112,42 +56,14 @@ function played(ping: Player, pong: Player, effort: number): () => Coroutine<num
 const plain = (effort: number): (() => Coroutine<number[]>) => played(plainPing, plainPong, effort);
 const asynchronous = (effort: number): (() => Coroutine<number[]>) => played(asyncPing, asyncPong, effort);
 
-/** The same without lots: to wake a waiter is to call what its wait left here. */
-class Rally extends Game {
-  there = (): void => {};
-  back = (): void => {};
-}
-
 async function promises(effort: number): Promise<number[]> {
-  const rally = new Rally(effort);
-  const ping = async (): Promise<void> => {
-    for (let batch = 0; batch < rally.batches; batch++) {
-      rally.mark();
-      for (let round = 0; round < ROUNDS; round++) {
-        rally.there();
-        await new Promise<void>((resolve) => {
-          rally.back = resolve;
-        });
-        rally.pings++;
-      }
-    }
-    rally.mark();
-  };
-  const pong = async (): Promise<void> => {
-    for (let round = 0; round < rally.rounds; round++) {
-      await new Promise<void>((resolve) => {
-        rally.there = resolve;
-      });
-      rally.pongs++;
-      rally.back();
-    }
-  };
-  await Promise.all([pong(), ping()]);
+  const rally = new Rally(...batches(effort));
+  await Promise.all([promisePong(rally), promisePing(rally)]);
   return rally.samples();
 }
 
 async function withEffection({ action, run, spawn }: Effection, effort: number): Promise<number[]> {
-  const rally = new Rally(effort);
+  const rally = new Rally(...batches(effort));
   const nothing = (): void => {};
   await run(function* () {
     const pong = yield* spawn(function* () {
@@ -181,7 +97,7 @@ async function withEffection({ action, run, spawn }: Effection, effort: number):
 }
 
 async function withEffect({ Effect, Fiber, Latch }: EffectModule, effort: number): Promise<number[]> {
-  const game = new Game(effort);
+  const game = new Game(...batches(effort));
   await Effect.runPromise(
     Effect.gen(function* () {
       const [there, back] = [yield* Latch.make(), yield* Latch.make()];
@@ -212,50 +128,6 @@ async function withEffect({ Effect, Fiber, Latch }: EffectModule, effort: number
   return game.samples();
 }
 
-function* plainSteps(): Generator<number, never> {
-  for (let step = 1; ; step++) yield step;
-}
-
-function plainFloor(effort: number): number[] {
-  const game = new Game(effort);
-  const [ping, pong] = [plainSteps(), plainSteps()];
-  for (let batch = 0; batch < game.batches; batch++) {
-    game.mark();
-    for (let round = 0; round < ROUNDS; round++) {
-      game.pings = ping.next().value;
-      game.pongs = pong.next().value;
-    }
-  }
-  game.mark();
-  return game.samples();
-}
-
-async function* asyncSteps() {
-  for (;;) yield;
-}
-
-function asyncFloor(effort: number): number[] {
-  const game = new Game(effort);
-  const [ping, pong] = [asyncSteps(), asyncSteps()];
-  const onPing = (): void => {
-    game.pings++;
-  };
-  const onPong = (): void => {
-    game.pongs++;
-  };
-  for (let batch = 0; batch < game.batches; batch++) {
-    game.mark();
-    for (let round = 0; round < ROUNDS; round++) {
-      void ping.next().then(onPing);
-      drainMicrotasks();
-      void pong.next().then(onPong);
-      drainMicrotasks();
-    }
-  }
-  game.mark();
-  return game.samples();
-}
-
 const [plainLeast, asyncLeast] = ["floor: next()", "floor: next().then(), drained"];
 /** Slower, and every call of theirs is a process: fewer batches say as much. */
 const inPython = (library: string) => (effort: number) => [library, ROUNDS, WARM_UP_BATCHES, BATCHES * effort * 0.25];
@@ -274,8 +146,8 @@ await scenario({
     { name: "function*, run", samples: (effort) => run(plain(effort)), floor: plainLeast },
     { name: "async function*, runSync", samples: (effort) => runSync(asynchronous(effort)), floor: asyncLeast },
     { name: "async function*, run", samples: (effort) => run(asynchronous(effort)), floor: asyncLeast },
-    { name: plainLeast, samples: plainFloor },
-    { name: asyncLeast, samples: asyncFloor },
+    { name: plainLeast, samples: (effort) => plainFloor(new Game(...batches(effort))) },
+    { name: asyncLeast, samples: (effort) => asyncFloor(new Game(...batches(effort))) },
     peerCase(await effection(), { name: "effection" }, withEffection),
     peerCase(await effect(), { name: "effect" }, withEffect),
     pythonCase({ name: "Trio" }, "park-unpark.py", "trio", inPython("trio")),

@@ -60,48 +60,77 @@ function readOrExit(): Arguments {
 
 /** The peers, where they are not there yet. Without them (no network) their rows say that they are missing. */
 function installPeers(): void {
-  const { exitCode, stderr } = Bun.spawnSync([process.execPath, "install", "--frozen-lockfile"], {
+  const { exitCode, stderr, exitedDueToTimeout } = Bun.spawnSync([process.execPath, "install", "--frozen-lockfile"], {
     cwd: folder,
     stdin: "ignore",
     timeout: 60_000,
   });
-  if (exitCode !== 0) console.error(`the peers could not be installed, so their rows may be empty:\n${stderr}`);
+  if (exitCode === 0) return;
+  const why = exitedDueToTimeout ? "it took more than a minute" : `${stderr}`;
+  console.error(`the peers could not be installed, so their rows may be empty:\n${why}`);
 }
+
+/** What a `--report` kept. */
+async function resultsOrExit(file: string): Promise<Results> {
+  try {
+    const results = (await Bun.file(file).json()) as Partial<Results>;
+    if (results.machine === undefined || results.scenarios === undefined) throw new Error("no --report has written it");
+    return results as Results;
+  } catch (error) {
+    console.error(`--from ${file}: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
+
+/** The scenario that runs. */
+let running: Bun.Subprocess | undefined;
 
 /** @returns its results, or undefined if it failed, which it has then said itself */
 async function measured(name: string, quick: boolean, scratch: string): Promise<ScenarioResult | undefined> {
   const json = join(scratch, `${name}.json`);
   const limit = quick ? LIMIT.quick : LIMIT.full;
   const began = performance.now();
-  const { exitCode, signalCode } = Bun.spawnSync(
-    [process.execPath, join(folder, `${name}.ts`), "--json", json, ...(quick ? ["--quick"] : [])],
-    { stdio: ["ignore", "inherit", "inherit"], timeout: limit, killSignal: "SIGKILL" },
-  );
+  running = Bun.spawn([process.execPath, join(folder, `${name}.ts`), "--json", json, ...(quick ? ["--quick"] : [])], {
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: limit,
+    killSignal: "SIGKILL",
+  });
+  await running.exited;
+  const { exitCode, signalCode } = running;
   const seconds = (performance.now() - began) / 1_000;
   console.log(`${name}: ${seconds.toFixed(1)} s`);
   if (exitCode === 0) return (await Bun.file(json).json()) as ScenarioResult;
-  console.error(`${name} ended with ${signalCode === undefined ? `exit code ${exitCode}` : `${signalCode}`}`);
+  const late = signalCode === "SIGKILL" && seconds * 1_000 >= limit ? `, after the ${limit / 1_000} s it may take` : "";
+  console.error(`${name} ended with ${signalCode === null ? `exit code ${exitCode}` : `${signalCode}${late}`}`);
   return undefined;
 }
 
 const { names, quick, report, from } = readOrExit();
 if (from !== undefined) {
-  await writeReport((await Bun.file(from).json()) as Results);
+  await writeReport(await resultsOrExit(from));
   process.exit(0);
 }
 
 installPeers();
 const scratch = mkdtempSync(join(tmpdir(), "tribun-bench-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+const onSignal = (_: NodeJS.Signals, number: number): void => {
+  running?.kill();
+  process.exit(128 + number);
+};
+process.on("SIGINT", onSignal);
+process.on("SIGTERM", onSignal);
 const scenarios: ScenarioResult[] = [];
-try {
-  for (const name of names) {
-    console.log(`\n# ${name}\n`);
-    const result = await measured(name, quick, scratch);
-    if (result !== undefined) scenarios.push(result);
-  }
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
+const failed: string[] = [];
+for (const name of names) {
+  console.log(`\n# ${name}\n`);
+  const result = await measured(name, quick, scratch);
+  if (result === undefined) failed.push(name);
+  else scenarios.push(result);
 }
-// A report with a hole in it would pass for one of everything.
-if (scenarios.length < names.length) process.exit(1);
+if (failed.length > 0) {
+  // A report with a hole in it would pass for one of everything.
+  console.error(`\nfailed: ${failed.join(", ")}${report ? "; no report is written" : ""}`);
+  process.exit(1);
+}
 if (report) await writeReport({ machine: describeMachine(), scenarios });

@@ -8,88 +8,29 @@
  * `yield*` around its innermost `yield`, which is what frames are there to spare; and the floors, a `next()` and a
  * drained `next().then()` with nothing around them.
  */
-import { drainMicrotasks } from "bun:jsc";
 import { call, CancelScope, openNursery, type Coroutine, type Operation } from "tribun";
-import { ParkingLot } from "tribun/hazmat";
 import { expectCount } from "./harness/expect.ts";
-import { Laps } from "./harness/laps.ts";
 import type { Effection, EffectionOperation, EffectModule, EffectOf } from "./harness/peer-types.ts";
 import { effect, effection, peerCase, pythonCase } from "./harness/peers.ts";
 import { scenario, type Case } from "./harness/scenario.ts";
 import { inTribun, settle, type Program } from "./kernel/in-tribun.ts";
+import {
+  Game,
+  Match,
+  ROUNDS,
+  Rally,
+  asyncFloor,
+  asyncPing,
+  asyncPong,
+  plainFloor,
+  plainPing,
+  plainPong,
+  promisePing,
+  promisePong,
+} from "./kernel/ping-pong.ts";
 import { fullOnly, scaled } from "./kernel/turns.ts";
 
-const ROUNDS = 32;
-
-/** What every case has: the times of its batches, and counts. */
-class Game {
-  pings = 0;
-  pongs = 0;
-  readonly #laps: Laps;
-  readonly batches: number;
-  readonly rounds: number;
-
-  constructor(batches: number) {
-    this.#laps = new Laps(2 * ROUNDS, batches, 4);
-    this.batches = this.#laps.count;
-    this.rounds = this.batches * ROUNDS;
-  }
-
-  mark(): void {
-    this.#laps.mark();
-  }
-
-  samples(): number[] {
-    expectCount("pings", this.pings, this.rounds);
-    expectCount("pongs", this.pongs, this.rounds);
-    return this.#laps.samples();
-  }
-}
-
-class Match extends Game {
-  readonly there = new ParkingLot();
-  readonly back = new ParkingLot();
-}
-
-function* plainPing(match: Match) {
-  for (let batch = 0; batch < match.batches; batch++) {
-    match.mark();
-    for (let round = 0; round < ROUNDS; round++) {
-      match.there.unpark();
-      yield* match.back.park();
-      match.pings++;
-    }
-  }
-  match.mark();
-}
-
-function* plainPong(match: Match) {
-  for (let round = 0; round < match.rounds; round++) {
-    yield* match.there.park();
-    match.pongs++;
-    match.back.unpark();
-  }
-}
-
-async function* asyncPing(match: Match) {
-  for (let batch = 0; batch < match.batches; batch++) {
-    match.mark();
-    for (let round = 0; round < ROUNDS; round++) {
-      match.there.unpark();
-      yield* match.back.park();
-      match.pings++;
-    }
-  }
-  match.mark();
-}
-
-async function* asyncPong(match: Match) {
-  for (let round = 0; round < match.rounds; round++) {
-    yield* match.there.park();
-    match.pongs++;
-    match.back.unpark();
-  }
-}
+const WARM_UP_BATCHES = 4;
 
 type Body = () => Coroutine<void>;
 /** Puts one scope, nursery or frame around a body. */
@@ -115,7 +56,7 @@ const asynchronous: Kind = { nest: asyncNest, ping: asyncPing, pong: asyncPong }
 function played({ nest, ping, pong }: Kind, around: Around, depth: number): Program {
   return (effort) =>
     function* () {
-      const match = new Match(scaled(200, effort));
+      const match = new Match(scaled(200, effort), WARM_UP_BATCHES);
       yield* settle();
       yield* openNursery(function* (nursery) {
         nursery.startSoon(nest, around, depth, () => pong(match));
@@ -128,36 +69,8 @@ function played({ nest, ping, pong }: Kind, around: Around, depth: number): Prog
     };
 }
 
-/** The same without lots: to wake a waiter is to call what its wait left here. */
-class Rally extends Game {
-  there = (): void => {};
-  back = (): void => {};
-}
-
 async function promises(depth: number, effort: number): Promise<number[]> {
-  const rally = new Rally(scaled(200, effort));
-  const ping = async (): Promise<void> => {
-    for (let batch = 0; batch < rally.batches; batch++) {
-      rally.mark();
-      for (let round = 0; round < ROUNDS; round++) {
-        rally.there();
-        await new Promise<void>((resolve) => {
-          rally.back = resolve;
-        });
-        rally.pings++;
-      }
-    }
-    rally.mark();
-  };
-  const pong = async (): Promise<void> => {
-    for (let round = 0; round < rally.rounds; round++) {
-      await new Promise<void>((resolve) => {
-        rally.there = resolve;
-      });
-      rally.pongs++;
-      rally.back();
-    }
-  };
+  const rally = new Rally(scaled(200, effort), WARM_UP_BATCHES);
   const nest = async (outer: AbortSignal, left: number, body: () => Promise<void>): Promise<void> => {
     const own = new AbortController();
     const abort = (): void => own.abort(outer.reason);
@@ -169,7 +82,7 @@ async function promises(depth: number, effort: number): Promise<number[]> {
     }
   };
   const { signal } = new AbortController();
-  await Promise.all([nest(signal, depth, pong), nest(signal, depth, ping)]);
+  await Promise.all([nest(signal, depth, () => promisePong(rally)), nest(signal, depth, () => promisePing(rally))]);
   return rally.samples();
 }
 
@@ -179,7 +92,7 @@ async function withEffection(
   effort: number,
 ): Promise<number[]> {
   // The deeper, the slower: fewer batches say as much.
-  const rally = new Rally(scaled(20, effort));
+  const rally = new Rally(scaled(20, effort), WARM_UP_BATCHES);
   const nothing = (): void => {};
   const wait = (side: "there" | "back"): EffectionOperation<void> =>
     action((resolve) => {
@@ -213,18 +126,17 @@ async function withEffection(
   return rally.samples();
 }
 
-async function withEffect({ Deferred, Effect, Fiber }: EffectModule, depth: number, effort: number): Promise<number[]> {
-  const game = new Game(scaled(50, effort));
+async function withEffect({ Effect, Fiber, Latch }: EffectModule, depth: number, effort: number): Promise<number[]> {
+  const game = new Game(scaled(50, effort), WARM_UP_BATCHES);
   const both = Effect.gen(function* () {
-    let there = yield* Deferred.make<void>();
-    let back = yield* Deferred.make<void>();
+    const [there, back] = [yield* Latch.make(), yield* Latch.make()];
     const ping = Effect.gen(function* () {
       for (let batch = 0; batch < game.batches; batch++) {
         game.mark();
         for (let round = 0; round < ROUNDS; round++) {
-          yield* Deferred.succeed(there, undefined);
-          yield* Deferred.await(back);
-          back = yield* Deferred.make<void>();
+          there.openUnsafe();
+          yield* back.await;
+          back.closeUnsafe();
           game.pings++;
         }
       }
@@ -232,10 +144,10 @@ async function withEffect({ Deferred, Effect, Fiber }: EffectModule, depth: numb
     });
     const pong = Effect.gen(function* () {
       for (let round = 0; round < game.rounds; round++) {
-        yield* Deferred.await(there);
-        there = yield* Deferred.make<void>();
+        yield* there.await;
+        there.closeUnsafe();
         game.pongs++;
-        yield* Deferred.succeed(back, undefined);
+        back.openUnsafe();
       }
     });
     yield* Fiber.joinAll([yield* Effect.forkChild(nest(depth, pong)), yield* Effect.forkChild(nest(depth, ping))]);
@@ -252,48 +164,19 @@ async function withEffect({ Deferred, Effect, Fiber }: EffectModule, depth: numb
   return game.samples();
 }
 
-function* plainSteps(): Generator<number, never> {
+function* bareSteps(depth: number): Generator<number, never> {
+  if (depth > 0) return yield* bareSteps(depth - 1);
   for (let step = 1; ; step++) yield step;
 }
 
-function* delegating(depth: number): Generator<number, never> {
-  return yield* depth === 1 ? plainSteps() : delegating(depth - 1);
-}
-
-function stepping(steps: () => Generator<number, never>, batches: number): number[] {
-  const game = new Game(batches);
-  const [ping, pong] = [steps(), steps()];
+/** Apart from `plainFloor`, though alike: where what makes the generators was a parameter, the floor took thrice as long. */
+function bareYields(depth: number, game: Game): number[] {
+  const [ping, pong] = [bareSteps(depth), bareSteps(depth)];
   for (let batch = 0; batch < game.batches; batch++) {
     game.mark();
     for (let round = 0; round < ROUNDS; round++) {
       game.pings = ping.next().value;
       game.pongs = pong.next().value;
-    }
-  }
-  game.mark();
-  return game.samples();
-}
-
-async function* asyncSteps() {
-  for (;;) yield;
-}
-
-function asyncFloor(effort: number): number[] {
-  const game = new Game(scaled(200, effort));
-  const [ping, pong] = [asyncSteps(), asyncSteps()];
-  const onPing = (): void => {
-    game.pings++;
-  };
-  const onPong = (): void => {
-    game.pongs++;
-  };
-  for (let batch = 0; batch < game.batches; batch++) {
-    game.mark();
-    for (let round = 0; round < ROUNDS; round++) {
-      void ping.next().then(onPing);
-      drainMicrotasks();
-      void pong.next().then(onPong);
-      drainMicrotasks();
     }
   }
   game.mark();
@@ -331,9 +214,17 @@ function cases(depth: number): Case[] {
         },
       ),
     ),
-    { ...at, name: floors.plain, samples: (effort) => stepping(plainSteps, scaled(200, effort)) },
-    { ...at, name: floors.asynchronous, samples: asyncFloor },
-    { ...at, name: "bare yield*", samples: (effort) => stepping(() => delegating(depth), scaled(50, effort)) },
+    { ...at, name: floors.plain, samples: (effort) => plainFloor(new Game(scaled(200, effort), WARM_UP_BATCHES)) },
+    {
+      ...at,
+      name: floors.asynchronous,
+      samples: (effort) => asyncFloor(new Game(scaled(200, effort), WARM_UP_BATCHES)),
+    },
+    {
+      ...at,
+      name: "bare yield*",
+      samples: (effort) => bareYields(depth, new Game(scaled(50, effort), WARM_UP_BATCHES)),
+    },
     depth === 1_000 ? fullOnly(inEffection) : inEffection,
     peerCase(withinEffect, { ...at, name: "effect" }, (module, effort) => withEffect(module, depth, effort)),
     inPython("trio", "Trio"),

@@ -42,9 +42,13 @@ export function judge(goal: Goal, { scenarios }: Results): Verdict {
 }
 
 /** @returns the case, or why there is none with figures */
-function find({ name: scenario, cases }: ScenarioResult, group: string | undefined, name: string): CaseResult | string {
-  const found = cases.find((case_) => case_.group === group && case_.name === name);
-  if (found === undefined) return `${scenario} has no ${name}${group === undefined ? "" : ` in ${group}`}`;
+function find(scenario: ScenarioResult, group: string | undefined, name: string): CaseResult | string {
+  const found = scenario.cases.find((case_) => case_.group === group && case_.name === name);
+  if (found === undefined) {
+    // With it some scenarios have fewer groups.
+    if (scenario.quick) return "left out of --quick";
+    return `${scenario.name} has no ${name}${group === undefined ? "" : ` in ${group}`}`;
+  }
   return found.statistics === undefined ? (found.missing ?? "not measured") : found;
 }
 

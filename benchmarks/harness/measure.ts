@@ -16,7 +16,7 @@ interface Budget {
 }
 
 const FULL: Budget = { warmUp: 200, turns: 8, leastTurns: 2, total: 18_000 };
-const QUICK: Budget = { warmUp: 15, turns: 1, leastTurns: 1, total: 800 };
+const QUICK: Budget = { warmUp: 40, turns: 1, leastTurns: 1, total: 800 };
 
 /** A case's samples in the order of the cases; undefined for one that is missing. */
 export type Measured = (readonly number[] | undefined)[];
@@ -50,8 +50,10 @@ export function measureFresh(cases: readonly Case[], effort: number): Promise<Me
       { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
     );
     const [output, exitCode] = await Promise.all([child.stdout.text(), child.exited]);
-    if (exitCode !== 0)
-      throw new Error(`${case_.name}, ${case_.group ?? ""}: its process ended with exit code ${exitCode}`);
+    if (exitCode !== 0) {
+      const where = case_.group === undefined ? "" : `, ${case_.group}`;
+      throw new Error(`${case_.name}${where}: its process ended with exit code ${exitCode}`);
+    }
     return JSON.parse(output) as number[];
   });
 }

@@ -20,14 +20,8 @@ export interface Effection {
   action<T>(
     executor: (resolve: (value: T) => void, reject: (error: Error) => void) => () => void,
   ): EffectionOperation<T>;
-  withResolvers<T>(): {
-    readonly operation: EffectionOperation<T>;
-    resolve(value: T): void;
-    reject(error: Error): void;
-  };
   sleep(milliseconds: number): EffectionOperation<void>;
   suspend(): EffectionOperation<void>;
-  all<T>(operations: readonly EffectionOperation<T>[]): EffectionOperation<T[]>;
   race<T>(operations: readonly EffectionOperation<T>[]): EffectionOperation<T>;
   until<T>(promise: PromiseLike<T>): EffectionOperation<T>;
 }
@@ -47,21 +41,13 @@ export interface EffectFiber<A> {
 export interface EffectLatch {
   openUnsafe(): boolean;
   closeUnsafe(): boolean;
-  readonly open: EffectOf<boolean>;
   readonly release: EffectOf<boolean>;
   readonly await: EffectOf<void>;
-  readonly close: EffectOf<boolean>;
-}
-
-/** Only ever handed back to effect. */
-export interface EffectDeferred<A> {
-  readonly effect: A;
 }
 
 export interface EffectModule {
   readonly Effect: {
     gen<A>(body: () => Iterator<unknown, A>): EffectOf<A>;
-    succeed<A>(value: A): EffectOf<A>;
     sync<A>(evaluate: () => A): EffectOf<A>;
     callback<A>(register: (resume: (effect: EffectOf<A>) => void) => void | EffectOf<void>): EffectOf<A>;
     forkChild<A>(effect: EffectOf<A>): EffectOf<EffectFiber<A>>;
@@ -70,25 +56,18 @@ export interface EffectModule {
       options?: { concurrency?: number | "unbounded"; discard?: boolean },
     ): EffectOf<A[]>;
     readonly yieldNow: EffectOf<void>;
-    readonly never: EffectOf<never>;
     /** @param duration milliseconds */
     sleep(duration: number): EffectOf<void>;
     timeoutOption<A>(effect: EffectOf<A>, duration: number): EffectOf<unknown>;
     scoped<A>(effect: EffectOf<A>): EffectOf<A>;
+    /** What has to run at the end, since an interrupted `gen` does not run its `finally`. */
+    ensuring<A>(effect: EffectOf<A>, finalizer: EffectOf<void>): EffectOf<A>;
     runPromise<A>(effect: EffectOf<A>): Promise<A>;
-    runFork<A>(effect: EffectOf<A>): EffectFiber<A>;
   };
   readonly Fiber: {
-    join<A>(fiber: EffectFiber<A>): EffectOf<A>;
     joinAll<A>(fibers: readonly EffectFiber<A>[]): EffectOf<readonly A[]>;
-    await(fiber: EffectFiber<unknown>): EffectOf<unknown>;
     interrupt(fiber: EffectFiber<unknown>): EffectOf<void>;
     interruptAll(fibers: readonly EffectFiber<unknown>[]): EffectOf<void>;
   };
   readonly Latch: { make(open?: boolean): EffectOf<EffectLatch> };
-  readonly Deferred: {
-    make<A>(): EffectOf<EffectDeferred<A>>;
-    await<A>(deferred: EffectDeferred<A>): EffectOf<A>;
-    succeed<A>(deferred: EffectDeferred<A>, value: A): EffectOf<boolean>;
-  };
 }

@@ -65,13 +65,19 @@ export function pythonLibrary(name: string): PythonLibrary | undefined {
 }
 
 function findLibrary(name: string): PythonLibrary | undefined {
-  const version = `import sys, importlib.metadata
-print(sys.version.split()[0] if sys.argv[1] in sys.stdlib_module_names else importlib.metadata.version(sys.argv[1]))`;
-  for (const interpreter of PYTHONS) {
-    const found = Bun.which(interpreter);
+  // What is found first may be a script that looks for the interpreter, each time (pyenv's): it says itself where it is.
+  const program = `import sys, importlib.metadata
+standard = sys.argv[1] in sys.stdlib_module_names
+print(sys.executable, sys.version.split()[0] if standard else importlib.metadata.version(sys.argv[1]), sep="\\n")`;
+  // asyncio on the interpreter that Trio is on, so that the two can be compared.
+  const candidates = name === "trio" ? PYTHONS : [pythonLibrary("trio")?.interpreter, ...PYTHONS];
+  for (const candidate of candidates) {
+    const found = candidate === undefined ? null : Bun.which(candidate);
     if (found === null) continue;
-    const { exitCode, stdout } = Bun.spawnSync([found, "-c", version, name], { stdin: "ignore", stderr: "ignore" });
-    if (exitCode === 0) return { interpreter: found, version: stdout.toString().trim() };
+    const { exitCode, stdout } = Bun.spawnSync([found, "-c", program, name], { stdin: "ignore", stderr: "ignore" });
+    if (exitCode !== 0) continue;
+    const [interpreter, version] = stdout.toString().trim().split("\n");
+    return { interpreter: interpreter!, version: version! };
   }
   return undefined;
 }

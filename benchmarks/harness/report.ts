@@ -21,17 +21,19 @@ const END = "<!-- bench:end -->";
 
 /** Writes all of it, and brings it into the formatter's form. */
 export async function writeReport(results: Results): Promise<void> {
+  // All of it is made before anything of the last report is touched.
+  const text = reportOf(results);
+  const readme = withBlock(await Bun.file(README).text(), blockOf(results));
+  const charts = results.scenarios.map((scenario) => ({ name: scenario.name, chart: chartOf(scenario) }));
+
   const folder = join(benchmarks, "charts");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
-  for (const scenario of results.scenarios) {
-    const chart = chartOf(scenario);
-    if (chart !== undefined) await Bun.write(join(folder, `${scenario.name}.svg`), chart);
-  }
+  for (const { name, chart } of charts) if (chart !== undefined) await Bun.write(join(folder, `${name}.svg`), chart);
   const report = join(benchmarks, "report.md");
   await Bun.write(RESULTS, JSON.stringify(results));
-  await Bun.write(report, reportOf(results));
-  await Bun.write(README, withBlock(await Bun.file(README).text(), blockOf(results)));
+  await Bun.write(report, text);
+  await Bun.write(README, readme);
   Bun.spawnSync([process.execPath, "fmt", report, README], {
     cwd: join(benchmarks, ".."),
     stdio: ["ignore", "ignore", "inherit"],

@@ -23,8 +23,11 @@ export function escape(words: string): string {
   return words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
-/** Of one hue each in light and in dark; who has which is in `charts.ts`. */
-const HUES: Readonly<Record<string, readonly [string, string]>> = {
+/** Who has which is in `charts.ts`. */
+export type Hue = "blue" | "teal" | "orange" | "purple" | "olive" | "red" | "brown" | "cyan" | "grey";
+
+/** In light and in dark. */
+const HUES: Readonly<Record<Hue, readonly [string, string]>> = {
   blue: ["#1d5fd1", "#6aa8ff"],
   teal: ["#0a857a", "#38d0bf"],
   orange: ["#b8500b", "#ff9d52"],
@@ -35,8 +38,6 @@ const HUES: Readonly<Record<string, readonly [string, string]>> = {
   cyan: ["#0779a8", "#4cc4f2"],
   grey: ["#6b7280", "#9ca3af"],
 };
-
-export type Hue = keyof typeof HUES;
 
 /** Its own background goes with it: the page around it may be of the other theme than the reader's system. */
 function style(): string {

@@ -11,15 +11,16 @@ import { addressOf } from "../../ffi/memory.ts";
 import { descriptorCalls } from "../../ffi/unistd.ts";
 
 const INPUT = 0;
-const byte = addressOf(new ArrayBuffer(1));
+/** Kept here, since an address keeps nothing alive. */
+const byte = new ArrayBuffer(1);
 const { read, write } = descriptorCalls();
 
 /** @returns false at the end of the input */
 function answer(): boolean {
-  const count = negateErrno(read(INPUT, byte, 1));
+  const count = negateErrno(read(INPUT, addressOf(byte), 1));
   if (count === 0) return false;
   // A wait may end for nothing.
-  if (count > 0) write(INPUT, byte, 1);
+  if (count > 0) write(INPUT, addressOf(byte), 1);
   else if (count !== -ERRNO.EAGAIN) throw systemError(-count, "read");
   return true;
 }
@@ -38,18 +39,17 @@ function floor(): void {
   const epolls = epollCalls();
   const epoll = epolls.create();
   const event = new Uint32Array(new ArrayBuffer(EPOLL_EVENT.size));
-  const address = addressOf(event.buffer);
   event[0] = EPOLLIN;
-  const result = epolls.control(epoll, EPOLL_CTL_ADD, INPUT, address);
+  const result = epolls.control(epoll, EPOLL_CTL_ADD, INPUT, addressOf(event.buffer));
   if (result < 0) throw systemError(-result, "epoll_ctl");
-  do epolls.wait(epoll, address, 1, -1);
+  do epolls.wait(epoll, addressOf(event.buffer), 1, -1);
   while (answer());
 }
 
 /** Bun's own loop reads before it tells. */
 function stdin(): void {
   process.stdin.on("data", (data: Uint8Array) => {
-    for (let i = 0; i < data.length; i++) write(INPUT, byte, 1);
+    for (let i = 0; i < data.length; i++) write(INPUT, addressOf(byte), 1);
   });
 }
 

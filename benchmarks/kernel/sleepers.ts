@@ -16,7 +16,7 @@ export type Measure = "late" | "cpu";
 const EACH_MILLISECOND = 100;
 const SPREAD = 1_000;
 /** Milliseconds in which each has to be started, so that all are asleep when the first is due. */
-const STARTING = 0.01;
+const STARTING = 0.03;
 
 /** One round of so many: when each is due, how late it was, and the CPU time of all. */
 class Round {

@@ -132,6 +132,9 @@ test("a goal is judged by the medians", async () => {
   expect(judge({ ...goal, limit: 14 }, results).met).toBe(false);
   expect(judge({ ...goal, against: { case: "peer" } }, results)).toMatchObject({ why: "not there" });
   expect(judge({ ...goal, scenario: "other" }, results)).toMatchObject({ why: "the scenario other was not run" });
+  expect(judge({ ...goal, case: "other" }, results)).toMatchObject({ why: "s has no other in few" });
+  const quick = resultsOf(scenarioOf(cases, { quick: true }));
+  expect(judge({ ...goal, case: "other" }, quick)).toMatchObject({ why: "left out of --quick" });
   const throughput = resultsOf(scenarioOf(cases, { unit: "MiB/s" }));
   expect(judge({ ...goal, against: { case: "rival" }, limit: 1.4 }, throughput).met).toBe(true);
 });

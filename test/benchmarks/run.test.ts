@@ -18,6 +18,8 @@ test.each([
   [["--report", "park-unpark"], /^--report is about all benchmarks/],
   [["--from", "results.json"], /^--from measures nothing/],
   [["--from", "results.json", "--report", "--quick"], /^--from measures nothing/],
+  [["--report", "--from", "no-such.json"], /^--from no-such\.json: ENOENT/],
+  [["--report", "--from", join(benchmarks, "package.json")], /^--from .*: no --report has written it/],
   [["--fast"], /--fast/],
 ])("npm run bench -- %p is refused before anything runs", (args, message) => {
   const { exitCode, output, errors } = ran(join(benchmarks, "run.ts"), ...args);
