@@ -52,6 +52,10 @@ class LoopHost implements Host {
   #timer: Timer | null = null;
   /** A pass is on its way. */
   #scheduled = false;
+  /** Passes are being made. */
+  #passing = false;
+  /** Bun's loop called for a pass meanwhile: some step turns it, as `expect(promise).resolves` of `bun test` does. */
+  #calledWithin = false;
   /** Bun's loop has had a turn since something last happened: idleness may be believed. */
   #turned = false;
   #ended = false;
@@ -102,6 +106,11 @@ class LoopHost implements Host {
   #go(): void {
     this.#scheduled = false;
     if (this.#ended) return;
+    if (this.#passing) {
+      this.#calledWithin = true;
+      return;
+    }
+    this.#passing = true;
     const runner = this.#runner;
     runner.asleep = false;
     this.#turnBegan = performance.now();
@@ -114,7 +123,10 @@ class LoopHost implements Host {
       this.#end(error);
       return;
     }
+    this.#passing = false;
     if (runner.done) this.#end(null);
+    else if (this.#calledWithin) this.#schedule();
+    this.#calledWithin = false;
   }
 
   readonly #passes = (): void => {

@@ -1,5 +1,5 @@
 import { SUSPENDED, type Trap } from "./operation.ts";
-import { drivingTask, type SingleUse } from "./single-use.ts";
+import type { SingleUse } from "./single-use.ts";
 
 /**
  * How an async generator drives an operation that blocks its task. `yield*` awaits whatever `next()` gives, so here it is
@@ -20,12 +20,11 @@ export class AsyncDrive<T> implements AsyncIterator<Trap, T, any> {
   // `yield*` takes a plain answer as well, and it is the cheaper one where nothing has to be waited for.
   next(): any {
     const operation = this.#operation;
-    const task = drivingTask(operation);
-    const reply = task.frame?.reply ?? null;
     const answer = operation.next();
+    if (answer !== SUSPENDED) return answer;
+    const reply = operation.task?.frame?.reply ?? null;
     // In a plain frame it is driven by hand, and whoever does so gets the trap.
-    if (answer !== SUSPENDED || reply === null) return answer;
-    return reply.promiseOf(operation);
+    return reply === null ? answer : reply.promiseOf(operation);
   }
 
   throw(error: unknown): never {

@@ -8,7 +8,7 @@ import { DONE } from "./operation.ts";
 import type { Runner } from "./runner.ts";
 import { deliverInterruption } from "./suspension.ts";
 import type { Task } from "./task.ts";
-import { thread } from "./thread.ts";
+import { taskOfContext, thread } from "./thread.ts";
 
 /** Why a scope is cancelled. The error is made when the first task needs it, and shared by all. */
 export class CancelCause {
@@ -172,8 +172,9 @@ export class CancelScope implements Deadline {
   /** @internal Cancels for a cause of the scheduler's own; does nothing if the scope is cancelled already. */
   cancelFor(source: CancelSource, reason?: unknown): void {
     if (this.#own !== null) return;
-    const by = source === "explicit" || source === "nursery" ? thread.task?.name : undefined;
-    this.#own = new CancelCause(source, reason, by);
+    let by = source === "explicit" || source === "nursery" ? thread.task : null;
+    if (source === "explicit") by ??= taskOfContext(); // the code of an async task, resumed
+    this.#own = new CancelCause(source, reason, by?.name);
     this.#forgetDeadline();
     if (this.#phase === ENTERED) this.#recalculate();
   }

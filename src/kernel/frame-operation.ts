@@ -1,3 +1,5 @@
+import { Cancelled } from "../errors.ts";
+import { ExceptionGroup } from "./exception-group.ts";
 import { describe, isClass, isThenable } from "./describe.ts";
 import { notResumed } from "./by-hand.ts";
 import { Frame } from "./frame.ts";
@@ -5,7 +7,6 @@ import { SUSPENDED, type Coroutine, type Operation, type Trap } from "./operatio
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { TaskState, type Task } from "./task.ts";
 import { currentExtentIsProtected } from "./ki-protection.ts";
-import { isCancelled } from "./promise.ts";
 import { joinStacks } from "./stack.ts";
 
 /**
@@ -46,7 +47,8 @@ export abstract class FrameOperation<T> extends SingleUse<T> {
 
   /** An error that leaves a frame gets the stack of the frames around it, which are not on the engine's stack. */
   protected passOn(error: unknown): unknown {
-    if (error instanceof Error && !isCancelled(error)) joinStacks(error);
+    const isCancelled = error instanceof ExceptionGroup ? error.isCancelled : error instanceof Cancelled;
+    if (error instanceof Error && !isCancelled) joinStacks(error);
     return error;
   }
 }

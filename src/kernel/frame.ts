@@ -33,9 +33,13 @@ export class Frame implements Extent {
     const isPlain = Symbol.iterator in coroutine;
     const iterator: AnyIterator = isPlain ? coroutine[Symbol.iterator]() : coroutine[Symbol.asyncIterator]();
     this.iterator = iterator;
-    this.next = iterator.next;
+    this.next = typeof iterator?.next === "function" ? iterator.next : noNext;
     this.reply = isPlain ? null : new AsyncReply(this);
   }
+}
+
+function noNext(): never {
+  throw new TypeError("the iterator of this coroutine has no next()");
 }
 
 /** The answer of a coroutine that threw {@link thread.thrown}. It is caught at once: each function it passed would cost. */

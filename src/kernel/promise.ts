@@ -160,6 +160,6 @@ export function abortable<T>(fn: (signal: AbortSignal) => PromiseLike<T>): Opera
 /** Whether `error` is a Cancelled, or a group whose every leaf is one: what a nursery cancelled from outside throws. */
 export function isCancelled(error: unknown): boolean {
   if (error instanceof Cancelled) return true;
-  if (error instanceof ExceptionGroup) return error.isCancelled;
+  if (error instanceof ExceptionGroup && error.isCancelled) return true;
   return error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isCancelled);
 }

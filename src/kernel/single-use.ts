@@ -3,7 +3,7 @@ import { drivenByHand, takeBack } from "./by-hand.ts";
 import { noteDriven, noteMade, type Drivable } from "./undriven.ts";
 import type { Operation, Trap } from "./operation.ts";
 import { type Task, TaskState } from "./task.ts";
-import { thread, taskOfContext } from "./thread.ts";
+import { extents, thread, taskOfContext } from "./thread.ts";
 
 /**
  * The base of every operation: fresh, lazy, single-use, and its own iterator, so that driving it allocates nothing.
@@ -56,8 +56,13 @@ export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, an
  * @throws UsageError outside a task, and when the task is blocked in another operation already.
  */
 export function drivingTask(operation: { readonly operationName: string; readonly task: Task | null }): Task {
-  // While no code is in a native await, what drives an operation in a drain is the task that is drained for.
-  const task = thread.task ?? thread.drivenInDrain;
+  let { task } = thread;
+  if (task === null) {
+    // While no code is in a native await, what drives an operation in a drain is the task that is drained for; unless it
+    // is another's, which drove an operation by hand and did not wait for it.
+    task = thread.drivenInDrain;
+    if (task !== null && (extents.getStore()?.task ?? task) !== task) task = null;
+  }
   if (task !== null && task.state === TaskState.Running) return task;
   return drivingTaskSlow(operation);
 }

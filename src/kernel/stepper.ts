@@ -66,8 +66,8 @@ export class Stepper {
     reply.settleDriven(driven);
     this.drainFor(task);
     reply.inStep = false;
-    if (reply.driven !== null && task.frame === frame && task.state !== TaskState.Running) return;
     if (!reply.ready) {
+      if (reply.driven !== null && task.frame === frame && task.state !== TaskState.Running) return;
       this.goneOutside(task, reply);
       return;
     }
@@ -99,8 +99,7 @@ export class Stepper {
       task.state = TaskState.Running;
       if (pushed) return null;
     }
-    if (task.state === TaskState.Blocked) takeBack(task);
-    task.state = TaskState.Running;
+    takeBack(task);
     return new TypeError(badYield(task, value)); // or a trap with no operation behind it
   }
 
@@ -204,7 +203,7 @@ export class Stepper {
     try {
       const answer = reply.call(mistake);
       if (answer === THREW) throw thread.thrown;
-      reply.answer = answer;
+      reply.answer = answer === null ? Promise.resolve(null) : answer; // null: nobody has answered
       // What is stopped in the middle answers never, and is to be heard of all the same.
       if (this.interruptibly !== null) reply.attach();
     } catch (error) {
@@ -255,6 +254,9 @@ export class Stepper {
     const { wakeOnTrap } = reply;
     if (reply.outside) this.cameBack(reply);
     if (reply.failed || reply.result?.done === true || reply.result?.value !== TRAP) {
+      // It may stand in an operation all the same, if it drove that by hand.
+      if (task.state === TaskState.Blocked) takeBack(task);
+      if (task.frame !== reply.frame) this.runner.crash(leftOpen(task));
       this.runner.enqueue(task); // to deal with the answer
       return;
     }

@@ -1,7 +1,18 @@
 /** Mistakes that only an async function* can make. */
-import { expect, test } from "bun:test";
-import { currentTask } from "../../src/hazmat.ts";
-import { UsageError, currentTime, fromPromise, named, openNursery, run, runSync, sleep } from "../../src/index.ts";
+import { describe, expect, test } from "bun:test";
+import { ParkingLot, currentTask, yieldBriefly } from "../../src/hazmat.ts";
+import {
+  TrioInternalError,
+  UsageError,
+  currentTime,
+  fromPromise,
+  named,
+  openNursery,
+  run,
+  runSync,
+  sleep,
+  type Coroutine,
+} from "../../src/index.ts";
 import { errorOf, expectError, stillSound, thrownBy, wrong } from "./soundness.ts";
 
 test("a promise that is yielded is awaited by the language; what is refused is its value", async () => {
@@ -124,6 +135,109 @@ test("a host callback that a plain task left behind is not taken for its parent'
     });
   });
   expectError(seen[0], UsageError, "currentTask() was called outside a task");
+});
+
+describe.each([
+  ["the task's first", function* () {}],
+  [
+    "an operation",
+    async function* () {
+      yield* sleep(1);
+    },
+  ],
+  [
+    "a native await",
+    async function* () {
+      await Bun.sleep(1);
+    },
+  ],
+] as [string, () => Coroutine<void>][])("an operation driven by hand and not waited for, after %s", (_, before) => {
+  const drive = (operation: unknown): void => {
+    wrong(operation)[Symbol.asyncIterator]().next();
+  };
+
+  test.each(["returns", "throws"])("is taken back where the task %s", async (how) => {
+    await run(async function* () {
+      const lot = new ParkingLot();
+      const mine = new Error("mine");
+      let error: any;
+      try {
+        yield* openNursery(async function* (nursery) {
+          nursery.startSoon(async function* () {
+            yield* wrong(before());
+            drive(lot.park());
+            if (how === "throws") throw mine;
+          });
+        });
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(error?.errors).toEqual(how === "throws" ? [mine] : undefined);
+      expect(lot.size).toBe(0);
+      yield* stillSound();
+    });
+  });
+
+  test.each(["park()", "yieldBriefly()"])("%s, is taken back where junk is yielded", async (what) => {
+    await run(async function* () {
+      const lot = new ParkingLot();
+      yield* openNursery(async function* (nursery) {
+        nursery.startSoon(async function* () {
+          yield* wrong(before());
+          drive(what === "park()" ? lot.park() : yieldBriefly());
+          let error: unknown;
+          try {
+            yield wrong(5);
+          } catch (thrown) {
+            error = thrown;
+          }
+          expectError(error, TypeError, "yielded 5");
+          expect(lot.size).toBe(0);
+          yield* sleep(1);
+        });
+      });
+      yield* stillSound();
+    });
+  });
+});
+
+test.each(["before", "after"])(
+  "a nursery opened by hand ends the run, where the task ends %s an await",
+  async (when) => {
+    const error = await run(async function* () {
+      yield* openNursery(async function* (nursery) {
+        nursery.startSoon(async function* () {
+          wrong(openNursery(stillSound))[Symbol.asyncIterator]().next();
+          if (when === "after") await Bun.sleep(1);
+        });
+      });
+    }).catch((thrown: unknown) => thrown);
+    expectError(error, TrioInternalError, "went on out of a scope, a nursery or a call() whose body had not ended");
+  },
+);
+
+test("an operation raced by hand is not charged to the task in whose step the race is decided", async () => {
+  await run(async function* () {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let error: unknown;
+    await Promise.resolve();
+    yield* openNursery(async function* (nursery) {
+      nursery.startSoon(
+        named("racer", async function* () {
+          await Promise.race([wrong(sleep(50))[Symbol.asyncIterator]().next(), promise]);
+          error = yield* errorOf(sleep(1));
+        }),
+      );
+      nursery.startSoon(async function* () {
+        yield* sleep(1);
+        resolve();
+        for (let i = 0; i < 10; i++) await Promise.resolve();
+        yield* sleep(1);
+      });
+    });
+    expectError(error, UsageError, "was driven in task racer, which is waiting in sleep() already");
+    yield* stillSound();
+  });
 });
 
 test("runSync: a promise that needs Bun's loop is an error that says so, in the task that waits for it", () => {

@@ -237,8 +237,10 @@ test("what the task function itself throws when it is called comes out as it is,
 
 test("an iterator of the program's own that answers nonsense ends its task with an error that says so", () => {
   for (const answer of [undefined, null, 5, "done"]) {
-    const error = thrownInRun(() => call(() => ({ [Symbol.iterator]: () => ({ next: () => wrong(answer) }) })));
-    expectError(error, TypeError, "answered", "to next(), not an object with done and value");
+    for (const kind of [Symbol.iterator, Symbol.asyncIterator]) {
+      const error = thrownInRun(() => call(() => wrong({ [kind]: () => ({ next: () => answer }) })));
+      expectError(error, TypeError, "answered", "to next(), not an object with done and value");
+    }
   }
 });
 

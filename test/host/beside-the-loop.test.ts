@@ -321,3 +321,48 @@ test("a run with a deadline due in every pass, and a busy task, gives the loop i
   clearImmediate(immediate);
   expect(turns).toBe(50);
 });
+
+describe.each([
+  ["plain", false],
+  ["async", true],
+])("a step of a %s task that turns Bun's loop itself, as expect(promise).resolves does", (_, asynchronous) => {
+  test("is not interrupted by other tasks, and what happened meanwhile is seen after it", async () => {
+    using descriptors = new Descriptors();
+    const [reading, writing] = descriptors.pipe();
+    const trail: string[] = [];
+    const turns = (): void => {
+      trail.push("begins");
+      void expect(Bun.sleep(10)).resolves.toBe(undefined);
+      trail.push("ends");
+    };
+    await run(() =>
+      openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          yield* waitReadable(reading);
+          trail.push("readable");
+        });
+        nursery.startSoon(function* () {
+          yield* sleep(5);
+          trail.push("slept");
+        });
+        nursery.startSoon(
+          asynchronous
+            ? async function* () {
+                yield* sleep(1);
+                write(writing);
+                turns();
+                yield* yieldBriefly();
+              }
+            : function* () {
+                yield* sleep(1);
+                write(writing);
+                turns();
+                yield* yieldBriefly();
+              },
+        );
+      }),
+    );
+    expect(trail.slice(0, 2)).toEqual(["begins", "ends"]);
+    expect(trail.slice(2).toSorted()).toEqual(["readable", "slept"]);
+  });
+});

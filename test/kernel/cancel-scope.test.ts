@@ -254,6 +254,25 @@ describe("the Cancelled", () => {
     });
   });
 
+  test("says which task also where that has been resumed before", () => {
+    virtual(function* () {
+      const scope = new CancelScope();
+      let seen: Cancelled | undefined;
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(
+          named("canceller", function* () {
+            yield* sleep(1);
+            scope.cancel();
+          }),
+        );
+        yield* scope.run(function* () {
+          seen = yield* errorOf(sleepForever());
+        });
+      });
+      expect(seen).toMatchObject({ source: "explicit", sourceTask: "canceller" });
+    });
+  });
+
   test.each([
     ["deadline", () => new CancelScope({ timeout: 1 })],
     [

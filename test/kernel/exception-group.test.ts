@@ -87,6 +87,8 @@ test("isCancelled tells a Cancelled, and a group of nothing else, however deep",
     expect(isCancelled(a)).toBe(false);
     expect(isCancelled(undefined)).toBe(false);
     expect(isCancelled(new AggregateError([]))).toBe(false);
+    expect(isCancelled(new AggregateError([cancelled]))).toBe(true);
+    expect(isCancelled(new ExceptionGroup([new AggregateError([cancelled])]))).toBe(true);
   });
 });
 
