@@ -1,5 +1,4 @@
 import { Cancelled, TooSlowError, UsageError, type CancelSource } from "../errors.ts";
-import type { Deadline } from "./deadlines.ts";
 import { checkOptions, describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
@@ -54,7 +53,7 @@ const EXITED = 2;
  *
  * Trio: `trio.CancelScope`.
  */
-export class CancelScope implements Deadline {
+export class CancelScope {
   #phase = NEW;
   #timeout: number | undefined;
   #shield: boolean;
@@ -62,6 +61,7 @@ export class CancelScope implements Deadline {
   /** Its own cancellation, if it was cancelled. */
   #own: CancelCause | null = null;
 
+  // A Deadline, as far as the declarations of the package may not show.
   /** @internal Its deadline. */
   time: number = Infinity;
   /** @internal */

@@ -63,6 +63,7 @@ export class Runner {
   readonly io: IoManager;
   readonly host: Host;
   readonly instruments: Instruments;
+  /** @internal */
   readonly deadlines: Deadlines<CancelScope | Sleep> = new Deadlines();
   readonly entryQueue: EntryQueue;
   readonly runVars: Map<RunVar<any>, unknown> = new Map();
