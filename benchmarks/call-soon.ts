@@ -10,7 +10,7 @@
 import { run, runSync } from "tribun";
 import { currentCallSoonThreadAndSignalSafe, ParkingLot } from "tribun/hazmat";
 import { expectCount } from "./harness/expect.ts";
-import { Laps } from "./harness/laps.ts";
+import { CountedLaps } from "./harness/laps.ts";
 import { pythonCase } from "./harness/peers.ts";
 import { scenario, type Case } from "./harness/scenario.ts";
 import { inTribun } from "./kernel/in-tribun.ts";
@@ -21,23 +21,9 @@ import { callsInRun, messages, type Calls } from "./kernel/worker-calls.ts";
 const SIZE = 1_000;
 
 /** What every case has: the times of its batches, and a count. */
-class Work {
-  called = 0;
-  readonly batches: number;
-  readonly #laps: Laps;
-
+class Work extends CountedLaps {
   constructor(effort: number) {
-    this.#laps = new Laps(SIZE, scaled(50, effort), 4);
-    this.batches = this.#laps.count;
-  }
-
-  mark(): void {
-    this.#laps.mark();
-  }
-
-  samples(): number[] {
-    expectCount("calls", this.called, this.batches * SIZE);
-    return this.#laps.samples();
+    super("calls", SIZE, scaled(50, effort), 4);
   }
 }
 
@@ -46,9 +32,9 @@ function* plainCaller(effort: number) {
   const lot = new ParkingLot();
   const callSoon = currentCallSoonThreadAndSignalSafe();
   const called = (): void => {
-    if (++work.called % SIZE === 0) lot.unpark();
+    if (++work.done % SIZE === 0) lot.unpark();
   };
-  for (let batch = 0; batch < work.batches; batch++) {
+  for (let batch = 0; batch < work.count; batch++) {
     work.mark();
     for (let i = 0; i < SIZE; i++) callSoon(called);
     yield* lot.park();
@@ -62,9 +48,9 @@ async function* asyncCaller(effort: number) {
   const lot = new ParkingLot();
   const callSoon = currentCallSoonThreadAndSignalSafe();
   const called = (): void => {
-    if (++work.called % SIZE === 0) lot.unpark();
+    if (++work.done % SIZE === 0) lot.unpark();
   };
-  for (let batch = 0; batch < work.batches; batch++) {
+  for (let batch = 0; batch < work.count; batch++) {
     work.mark();
     for (let i = 0; i < SIZE; i++) callSoon(called);
     yield* lot.park();
@@ -78,9 +64,9 @@ async function queued(queue: (fn: () => void) => unknown, effort: number): Promi
   const work = new Work(effort);
   let wake = (): void => {};
   const called = (): void => {
-    if (++work.called % SIZE === 0) wake();
+    if (++work.done % SIZE === 0) wake();
   };
-  for (let batch = 0; batch < work.batches; batch++) {
+  for (let batch = 0; batch < work.count; batch++) {
     work.mark();
     for (let i = 0; i < SIZE; i++) queue(called);
     await new Promise<void>((resolve) => {

@@ -8,8 +8,7 @@
  */
 import { CancelScope, currentTime, moveOnAfter, openNursery, runSync, sleep, type Coroutine } from "tribun";
 import { yieldBriefly } from "tribun/hazmat";
-import { expectCount } from "./harness/expect.ts";
-import { Laps } from "./harness/laps.ts";
+import { CountedLaps } from "./harness/laps.ts";
 import type { Effection, EffectModule } from "./harness/peer-types.ts";
 import { effect, effection, peerCase, pythonCase } from "./harness/peers.ts";
 import { scenario, type Case } from "./harness/scenario.ts";
@@ -21,23 +20,9 @@ const SIZE = 64;
 const FAR = 600_000;
 
 /** What every case has: the times of its batches, and a count. */
-class Work {
-  done = 0;
-  readonly batches: number;
-  readonly #laps: Laps;
-
+class Work extends CountedLaps {
   constructor(batches: number) {
-    this.#laps = new Laps(SIZE, batches, 16);
-    this.batches = this.#laps.count;
-  }
-
-  mark(): void {
-    this.#laps.mark();
-  }
-
-  samples(): number[] {
-    expectCount("deadlines", this.done, this.batches * SIZE);
-    return this.#laps.samples();
+    super("deadlines", SIZE, batches, 16);
   }
 }
 
@@ -54,7 +39,7 @@ function* plainSetAndClear(work: Work): Generator<any, void, any> {
   const body = function* () {
     work.done++;
   };
-  for (let batch = 0; batch < work.batches; batch++) {
+  for (let batch = 0; batch < work.count; batch++) {
     work.mark();
     for (let i = 0; i < SIZE; i++) yield* moveOnAfter(far(work.done), body);
   }
@@ -65,7 +50,7 @@ async function* asyncSetAndClear(work: Work): AsyncGenerator<any, void, any> {
   const body = async function* () {
     work.done++;
   };
-  for (let batch = 0; batch < work.batches; batch++) {
+  for (let batch = 0; batch < work.count; batch++) {
     work.mark();
     for (let i = 0; i < SIZE; i++) yield* moveOnAfter(far(work.done), body);
   }
@@ -76,7 +61,7 @@ function* move(work: Work): Generator<any, void, any> {
   const scope = new CancelScope({ timeout: FAR });
   yield* scope.run(function* () {
     const now = currentTime();
-    for (let batch = 0; batch < work.batches; batch++) {
+    for (let batch = 0; batch < work.count; batch++) {
       work.mark();
       for (let i = 0; i < SIZE; i++) scope.deadline = now + far(work.done++);
     }
@@ -105,7 +90,7 @@ function beside(others: number, does: (work: Work) => Coroutine<void>): Program 
 async function timers(others: number, effort: number, does: (i: number) => void): Promise<number[]> {
   const work = new Work(scaled(100, effort));
   const sleepers = Array.from({ length: others }, (_, i) => setTimeout(() => {}, far(i)));
-  for (let batch = 0; batch < work.batches; batch++) {
+  for (let batch = 0; batch < work.count; batch++) {
     work.mark();
     for (let i = 0; i < SIZE; i++) does(work.done++);
   }
@@ -134,7 +119,7 @@ async function raceInEffection({ race, run, sleep }: Effection, effort: number):
     work.done++;
   }
   await run(function* () {
-    for (let batch = 0; batch < work.batches; batch++) {
+    for (let batch = 0; batch < work.count; batch++) {
       work.mark();
       for (let i = 0; i < SIZE; i++) yield* race([{ [Symbol.iterator]: body }, sleep(far(work.done))]);
     }
@@ -150,7 +135,7 @@ async function timeoutInEffect({ Effect }: EffectModule, effort: number): Promis
   });
   await Effect.runPromise(
     Effect.gen(function* () {
-      for (let batch = 0; batch < work.batches; batch++) {
+      for (let batch = 0; batch < work.count; batch++) {
         work.mark();
         for (let i = 0; i < SIZE; i++) yield* Effect.timeoutOption(body, far(work.done));
       }

@@ -9,8 +9,7 @@
  */
 import { call, CancelScope, failAfter, openNursery, runSync, type Coroutine, type Operation } from "tribun";
 import { yieldBriefly } from "tribun/hazmat";
-import { expectCount } from "./harness/expect.ts";
-import { Laps } from "./harness/laps.ts";
+import { CountedLaps } from "./harness/laps.ts";
 import type { Effection, EffectionOperation, EffectModule, EffectOf } from "./harness/peer-types.ts";
 import { effect, effection, peerCase, pythonCase } from "./harness/peers.ts";
 import { scenario, type Case } from "./harness/scenario.ts";
@@ -25,24 +24,10 @@ const LONG = 60_000;
 type What = "scope" | "timeout" | "nursery" | "frame";
 
 /** What every case has: the times of its batches, and a count. */
-class Work {
-  done = 0;
-  readonly batches: number;
-  readonly #laps: Laps;
-
+class Work extends CountedLaps {
   constructor(batches: number) {
     // The first thousand operations of a run keep their stacks, and here are two for each.
-    this.#laps = new Laps(SIZE, batches, 16);
-    this.batches = this.#laps.count;
-  }
-
-  mark(): void {
-    this.#laps.mark();
-  }
-
-  samples(): number[] {
-    expectCount("checkpoints", this.done, this.batches * SIZE);
-    return this.#laps.samples();
+    super("checkpoints", SIZE, batches, 16);
   }
 }
 
@@ -63,7 +48,7 @@ function plain(what: What): Program {
         yield* yieldBriefly();
         work.done++;
       };
-      for (let batch = 0; batch < work.batches; batch++) {
+      for (let batch = 0; batch < work.count; batch++) {
         work.mark();
         for (let i = 0; i < SIZE; i++) yield* around(body);
       }
@@ -82,7 +67,7 @@ function asynchronous(what: What): Program {
         yield* yieldBriefly();
         work.done++;
       };
-      for (let batch = 0; batch < work.batches; batch++) {
+      for (let batch = 0; batch < work.count; batch++) {
         work.mark();
         for (let i = 0; i < SIZE; i++) yield* around(body);
       }
@@ -95,7 +80,7 @@ const plainAlone: Program = (effort) =>
   function* () {
     const work = new Work(scaled(200, effort));
     yield* settle();
-    for (let batch = 0; batch < work.batches; batch++) {
+    for (let batch = 0; batch < work.count; batch++) {
       work.mark();
       for (let i = 0; i < SIZE; i++) {
         yield* yieldBriefly();
@@ -110,7 +95,7 @@ const asyncAlone: Program = (effort) =>
   async function* () {
     const work = new Work(scaled(200, effort));
     yield* call(settle);
-    for (let batch = 0; batch < work.batches; batch++) {
+    for (let batch = 0; batch < work.count; batch++) {
       work.mark();
       for (let i = 0; i < SIZE; i++) {
         yield* yieldBriefly();
@@ -155,7 +140,7 @@ async function promises(what: What, effort: number): Promise<number[]> {
     },
     frame: () => body(outer),
   };
-  for (let batch = 0; batch < work.batches; batch++) {
+  for (let batch = 0; batch < work.count; batch++) {
     work.mark();
     for (let i = 0; i < SIZE; i++) await around[what]();
   }
@@ -176,7 +161,7 @@ async function withEffection(
   const around = (): EffectionOperation<void> =>
     what === "timeout" ? race([{ [Symbol.iterator]: body }, sleep(LONG)]) : scoped(body);
   await run(function* () {
-    for (let batch = 0; batch < work.batches; batch++) {
+    for (let batch = 0; batch < work.count; batch++) {
       work.mark();
       for (let i = 0; i < SIZE; i++) yield* around();
     }
@@ -194,7 +179,7 @@ async function withEffect({ Effect }: EffectModule, what: What, effort: number):
   const around: EffectOf<unknown> = what === "timeout" ? Effect.timeoutOption(body, LONG) : Effect.scoped(body);
   await Effect.runPromise(
     Effect.gen(function* () {
-      for (let batch = 0; batch < work.batches; batch++) {
+      for (let batch = 0; batch < work.count; batch++) {
         work.mark();
         for (let i = 0; i < SIZE; i++) yield* around;
       }

@@ -34,7 +34,9 @@ class Work {
 
   /** All are blocked now. The bytes for each. */
   bytes(): number {
-    return Math.max(0, resident() - this.#before) / this.tasks;
+    const grown = resident() - this.#before;
+    if (grown <= 0) throw new Error(`${this.tasks} blocked tasks took ${grown} bytes`);
+    return grown / this.tasks;
   }
 
   samples(bytes: number): number[] {

@@ -36,3 +36,23 @@ export class Laps {
     return times.slice(1).map((time, index) => (time - times[index]!) / this.#size);
   }
 }
+
+/** Laps of work that is counted: all of it must have been done. */
+export class CountedLaps extends Laps {
+  /** How many pieces were done. */
+  done = 0;
+  readonly #what: string;
+  readonly #expected: number;
+
+  /** @param what the pieces, for the error: `"checkpoints"` */
+  constructor(what: string, size: number, count: number, warmUp = 0) {
+    super(size, count, warmUp);
+    this.#what = what;
+    this.#expected = size * this.count;
+  }
+
+  override samples(): number[] {
+    expectCount(this.#what, this.done, this.#expected);
+    return super.samples();
+  }
+}

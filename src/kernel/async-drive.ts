@@ -5,7 +5,7 @@ import type { SingleUse } from "./single-use.ts";
  * How an async generator drives an operation that blocks its task. `yield*` awaits whatever `next()` gives, so here it is
  * given a promise of the operation's result, which the scheduler settles when it resumes the task. Nothing is yielded: the
  * generator's own promises, two thirds of the microtasks and the entering of its asynchronous context at every step are
- * saved, and an async switch costs less than the engine takes for `next().then()` of a generator that yields.
+ * saved: an async switch costs about what the engine takes for `next().then()` of a generator that yields.
  *
  * What cannot suspend this way (a plain generator that an async one delegates to, an operation that opens a frame) yields
  * its trap, as in plain generators.

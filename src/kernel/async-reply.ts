@@ -26,7 +26,7 @@ export class AsyncReply {
   result: IteratorResult<Trap, unknown> | undefined = undefined;
   error: unknown = undefined;
   /** The promise of its last `next()`, while nobody has looked whether it has settled. */
-  answer: unknown = null;
+  answer: Promise<unknown> | null = null;
   /** The frame's asynchronous context, which carries its extent; made when its code is called a second time. */
   context: Context | null = null;
   /** The operation whose result its code awaits. */
@@ -61,9 +61,7 @@ export class AsyncReply {
    * @returns false where the answer has to be waited for, and {@link AsyncReply.attach} is due.
    */
   look(): boolean {
-    const { answer } = this;
-    if (!(answer instanceof Promise)) return false;
-    const result = this.frame.task.runner.stepper.fulfilled(answer);
+    const result = this.frame.task.runner.stepper.fulfilled(this.answer as Promise<unknown>);
     if (result === undefined) return false;
     this.answer = null;
     this.result = result as IteratorResult<Trap, unknown>;
@@ -75,10 +73,10 @@ export class AsyncReply {
 
   /** Has the answer brought when it comes. */
   attach(): void {
-    const { answer } = this;
+    const answer = this.answer as Promise<unknown>;
     this.answer = null;
-    (answer instanceof Promise ? answer : Promise.resolve(answer)).then(
-      (result) => this.#settle(false, result, undefined),
+    answer.then(
+      (result) => this.#settle(false, result as IteratorResult<Trap, unknown>, undefined),
       (error) => this.#settle(true, undefined, error),
     );
   }

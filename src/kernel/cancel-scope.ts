@@ -61,7 +61,7 @@ export class CancelScope {
   /** Its own cancellation, if it was cancelled. */
   #own: CancelCause | null = null;
 
-  // A Deadline, as far as the declarations of the package may not show.
+  // With these it is a Deadline. It does not say so: the package's declarations leave out what is internal.
   /** @internal Its deadline. */
   time: number = Infinity;
   /** @internal */

@@ -12,6 +12,7 @@ function checkInterruption(task: Task): void {
   if (cause !== null) throw cause.error;
 }
 
+/** Suspends at most once, and no frame begins or ends with it: an async generator can await it. */
 abstract class SchedulePoint extends SingleUse<void> {
   override [Symbol.asyncIterator](): unknown {
     return new AsyncDrive(this[Symbol.iterator]());

@@ -87,11 +87,7 @@ export class Stepper {
       return this.endFrame(task, frame, true, error) ? undefined : null;
     }
     const { done, value } = result;
-    if (result === THREW) {
-      const { thrown } = thread;
-      thread.thrown = undefined;
-      return this.endFrame(task, frame, true, thrown) ? undefined : null;
-    }
+    if (result === THREW) return this.endFrame(task, frame, true, takeThrown()) ? undefined : null;
     if (done === true) return this.endFrame(task, frame, false, value) ? undefined : null;
     if (value === TRAP) {
       if (task.frame === frame && task.state !== TaskState.Running) return undefined;
@@ -123,7 +119,7 @@ export class Stepper {
     }
   }
 
-  /** What an async frame's answer, which has come, means for its task, as {@link Runner.judge} says it. */
+  /** What an async frame's answer, which has come, means for its task, as {@link Stepper.judge} says it. */
   private takeAnswer(task: Task, frame: Frame, reply: AsyncReply): Error | null | undefined {
     const { failed, result, error } = reply;
     reply.ready = false;
@@ -202,8 +198,8 @@ export class Stepper {
     thread.kiProtected = frame.kiProtected;
     try {
       const answer = reply.call(mistake);
-      if (answer === THREW) throw thread.thrown;
-      reply.answer = answer === null ? Promise.resolve(null) : answer; // null: nobody has answered
+      if (answer === THREW) throw takeThrown();
+      reply.answer = answer instanceof Promise ? answer : Promise.resolve(answer);
       // What is stopped in the middle answers never, and is to be heard of all the same.
       if (this.interruptibly !== null) reply.attach();
     } catch (error) {
@@ -281,6 +277,13 @@ export class Stepper {
     task.state = TaskState.Running;
     return false;
   }
+}
+
+/** What a coroutine that answered THREW has thrown. */
+function takeThrown(): unknown {
+  const { thrown } = thread;
+  thread.thrown = undefined;
+  return thrown;
 }
 
 function badYield(task: Task, value: unknown): string {

@@ -23,13 +23,13 @@ export const thread: {
   runner: Runner | null;
   task: Task | null;
   draining: Task | null;
+  /** The same, unless code of another task is in a native await, and may go on in this drain. */
+  drivenInDrain: Task | null;
+  kiProtected: boolean;
   /** The frame whose code is about to go on. */
   frame: Frame | null;
   /** What it threw, where it did. */
   thrown: unknown;
-  /** The same, unless code of another task is in a native await, and may go on in this drain. */
-  drivenInDrain: Task | null;
-  kiProtected: boolean;
 } = {
   runner: null,
   task: null,

@@ -4,8 +4,9 @@ import { programLines } from "./stack.ts";
  * Finds operations that nobody drove: `sleep(1)` with the `yield*` forgotten is the mistake everyone makes.
  *
  * Nearly every operation is driven by the very next thing its task does, so one slot holds the newest one. If it was not
- * driven by the time the next is made, it moves to a list, and what is on the list when the run ends was forgotten. It is reported by the line, with a count. Past a number that is remembered, the
- * oldest are let go: only their lines and counts are kept, and the garbage collector tells when one is lost for good.
+ * driven by the time the next is made, it moves to a list, and what is on the list when the run ends was forgotten. It
+ * is reported by the line, with a count. Past a number that is remembered, the oldest are let go: only their lines and
+ * counts are kept, and the garbage collector tells when one is lost for good.
  *
  * To say which line made it, the operation keeps the stack of its making. That costs half a microsecond, ten times the
  * rest of a checkpoint, so it is rationed: a run takes {@link STACKS_AT_ONCE} stacks freely and is given

@@ -8,6 +8,7 @@ import { addressOf } from "../../ffi/memory.ts";
 import { PollThread } from "../../ffi/poll-thread.ts";
 import { POLLIN } from "../../ffi/poll.ts";
 import { descriptorCalls } from "../../ffi/unistd.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const program = new URL("./programs/poll-thread.ts", import.meta.url).pathname;
 const value = new BigUint64Array([1n]).buffer;
@@ -84,7 +85,7 @@ async function flush(rig: Rig): Promise<void> {
   always.close();
 }
 
-describe.skipIf(process.platform !== "linux")("PollThread", () => {
+describe.skipIf(NOT_LINUX)("PollThread", () => {
   const rigs: Rig[] = [];
   const rig = (): Rig => {
     const made = new Rig();
@@ -313,7 +314,7 @@ describe.skipIf(process.platform !== "linux")("PollThread", () => {
   });
 });
 
-describe.skipIf(process.platform !== "linux")("a process with a PollThread", () => {
+describe.skipIf(NOT_LINUX)("a process with a PollThread", () => {
   async function run(command: string[]): Promise<{ said: string; code: number }> {
     const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
     const said = await new Response(child.stdout).text();

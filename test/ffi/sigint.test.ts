@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const program = new URL("./programs/sigint.ts", import.meta.url).pathname;
 
@@ -32,7 +33,7 @@ async function run(args: string[], cues: string[], command = [process.execPath, 
   return { said, code: child.exitCode, signal: child.signalCode };
 }
 
-describe.skipIf(process.platform !== "linux")("installSigint", () => {
+describe.skipIf(NOT_LINUX)("installSigint", () => {
   for (const beneath of ["nothing", "listener"]) {
     describe(`over ${beneath === "listener" ? "a process.on listener" : "the default action"}`, () => {
       const listener = beneath === "listener" ? ["listener"] : [];
@@ -135,7 +136,7 @@ describe.skipIf(process.platform !== "linux")("installSigint", () => {
   });
 });
 
-describe.skipIf(process.platform !== "linux")("on a terminal, where Bun has a SIGINT handler of its own", () => {
+describe.skipIf(NOT_LINUX)("on a terminal, where Bun has a SIGINT handler of its own", () => {
   const CTRL_C = "\x03";
 
   /** As `run`, in a terminal; `steps` says by which line to do what. */

@@ -33,6 +33,7 @@ import { currentTrioToken } from "../../src/lowlevel.ts";
 import { waitAllTasksBlocked } from "../../src/testing.ts";
 import { forBothKinds } from "./kinds.ts";
 import { thrown } from "./thrown.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 /** Both ways of submitting a call. */
 const WAYS = {
@@ -521,7 +522,7 @@ test("S29 the run's end is no Cancelled to callers: they get RunFinishedError an
   expect(problems[0]).not.toBeInstanceOf(Cancelled);
 });
 
-describe.skipIf(process.platform !== "linux")("from Workers", () => {
+describe.skipIf(NOT_LINUX)("from Workers", () => {
   const workers: Worker[] = [];
   beforeAll(async () => {
     for (let n = 0; n < 2; n++) {

@@ -28,6 +28,7 @@ import {
 import { waitAllTasksBlocked } from "../../src/testing.ts";
 import { forBothKinds } from "./kinds.ts";
 import { thrown } from "./thrown.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const program = new URL("./programs/ctrl-c.ts", import.meta.url).pathname;
 
@@ -52,7 +53,7 @@ async function outcomeOf(scenario: string, host: string): Promise<{ said: string
 }
 
 for (const host of ["run", "runSync"]) {
-  describe.skipIf(process.platform !== "linux")(host, () => {
+  describe.skipIf(NOT_LINUX)(host, () => {
     async function expectOutcome(scenario: string, said: string[], end: number | string = 0): Promise<void> {
       expect(await outcomeOf(scenario, host)).toEqual({ said, end });
     }

@@ -16,6 +16,7 @@ import {
 import { ParkingLot, currentTask, waitReadable, yieldBriefly } from "../../src/hazmat.ts";
 import { Descriptors, read, write } from "../io/descriptors.ts";
 import { runProgram } from "./children.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 /** A server that answers with the path, after as many turns of the loop as it says. */
 function echoServer(): Disposable & { url: string } {
@@ -195,7 +196,7 @@ describe("beside a run", () => {
     ));
 
   for (const io of ["epoll", "poll"] as const) {
-    test.skipIf(process.platform !== "linux")(`that waits for descriptors: ${io}`, async () => {
+    test.skipIf(NOT_LINUX)(`that waits for descriptors: ${io}`, async () => {
       using descriptors = new Descriptors();
       const [reading, writing] = descriptors.pipe();
       let heard = 0;
@@ -259,21 +260,18 @@ describe("a busy run", () => {
     clearImmediate(immediate);
   });
 
-  test.skipIf(process.platform !== "linux")(
-    "with I/O that is always ready: a turn of the loop again and again",
-    async () => {
-      using descriptors = new Descriptors();
-      const [reading, writing] = descriptors.pipe();
-      write(writing);
-      let ticks = 0;
-      const ticker = setInterval(() => ticks++, 1);
-      const waits = function* () {
-        while (ticks < 20) yield* waitReadable(reading);
-      };
-      await run(() => failAfter(10_000, waits)); // it ends only because the ticker goes on
-      clearInterval(ticker);
-    },
-  );
+  test.skipIf(NOT_LINUX)("with I/O that is always ready: a turn of the loop again and again", async () => {
+    using descriptors = new Descriptors();
+    const [reading, writing] = descriptors.pipe();
+    write(writing);
+    let ticks = 0;
+    const ticker = setInterval(() => ticks++, 1);
+    const waits = function* () {
+      while (ticks < 20) yield* waitReadable(reading);
+    };
+    await run(() => failAfter(10_000, waits)); // it ends only because the ticker goes on
+    clearInterval(ticker);
+  });
 
   test("a promise callback that keeps the loop of microtasks busy does not keep a deadline away", async () => {
     await run(function* () {

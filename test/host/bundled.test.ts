@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { programPath, runCommand } from "./children.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const SAID = [
   ...["epoll", "poll"].flatMap((io) =>
@@ -16,7 +17,7 @@ const SAID = [
   "runSync: KeyboardInterrupt",
 ];
 
-describe.skipIf(process.platform !== "linux")("a program runs", () => {
+describe.skipIf(NOT_LINUX)("a program runs", () => {
   let folder: string;
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "tribun-bundled-"))));
   afterAll(() => rmSync(folder, { recursive: true }));

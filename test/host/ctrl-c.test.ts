@@ -1,6 +1,7 @@
 /** Ctrl-C on real processes: what each program of `programs/ctrl-c.ts` says, and how it ends. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const program = new URL("./programs/ctrl-c.ts", import.meta.url).pathname;
 const inWorker = new URL("./programs/ctrl-c-worker.ts", import.meta.url).pathname;
@@ -49,7 +50,7 @@ async function play(command: string[], stderr: "inherit" | "pipe" = "inherit"): 
 }
 
 for (const host of ["run", "runSync"]) {
-  describe.skipIf(process.platform !== "linux")(host, () => {
+  describe.skipIf(NOT_LINUX)(host, () => {
     async function expectEnding(scenario: string, said: string[], end: number | string = 0): Promise<void> {
       const ending = await play([process.execPath, program, scenario, host]);
       expect({ said: ending.said, end: ending.end }).toEqual({ said, end });

@@ -11,11 +11,12 @@ import {
   sleep,
 } from "../../src/index.ts";
 import { Descriptors, drain, fill, read, signal, write } from "../io/descriptors.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 /** Some turns of the loop, in which the run falls asleep and its helper thread, if it has one, with it. */
 const asleep = (): Promise<void> => Bun.sleep(5);
 
-describe.skipIf(process.platform !== "linux").each(["epoll", "poll"] as const)("run on %s", (io) => {
+describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) => {
   test("a descriptor made ready by the host's code wakes the run, again and again", async () => {
     using descriptors = new Descriptors();
     const [reading, writing] = descriptors.pipe();

@@ -11,6 +11,7 @@ import {
 } from "../../src/hazmat.ts";
 import { RunFinishedError, TrioInternalError, run, runSync, sleep } from "../../src/index.ts";
 import type { Order, Report } from "./programs/caller.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const hosts: Record<string, typeof run> = { run, runSync: async (main, options) => runSync(main, options) };
 
@@ -132,7 +133,7 @@ test("run is entered from signal handlers, also when the process sleeps", async 
 });
 
 for (const [name, runOn] of Object.entries(hosts)) {
-  describe.skipIf(process.platform !== "linux")(name, () => {
+  describe.skipIf(NOT_LINUX)(name, () => {
     test("one handle goes to several Workers, and calls are first in, first out over them and this thread", async () => {
       const count = 200;
       const turns = { words: new Int32Array(new SharedArrayBuffer(4)), callers: 4 };

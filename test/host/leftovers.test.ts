@@ -1,6 +1,7 @@
 /** When a run is over, however it ended, nothing of it is left: no thread, descriptor, timer, handler or listener. */
 import { describe, expect, test } from "bun:test";
 import { runProgram } from "./children.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const OUTCOMES: Record<string, string> = {
   nothing: "ended",
@@ -15,7 +16,7 @@ const OUTCOMES: Record<string, string> = {
   "no such backend": "UnsupportedError",
 };
 
-describe.skipIf(process.platform !== "linux")("nothing is left", () => {
+describe.skipIf(NOT_LINUX)("nothing is left", () => {
   for (const host of ["run", "runSync"]) {
     for (const io of ["epoll", "poll"]) {
       for (const [ending, outcome] of Object.entries(OUTCOMES)) {

@@ -6,6 +6,7 @@ import { LoopSignal } from "../../src/host/loop-signal.ts";
 import { EpollIoManager } from "../../src/io/epoll.ts";
 import { Descriptors, openDescriptors, signal } from "../io/descriptors.ts";
 import { programPath, runCommand, runProgram } from "./children.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 /** The signal comes within one turn of the loop; that it does not come is seen after some. */
 async function turns(count = 5): Promise<void> {
@@ -23,7 +24,7 @@ class Watched implements Disposable {
   }
 }
 
-describe.skipIf(process.platform !== "linux")("a loop signal", () => {
+describe.skipIf(NOT_LINUX)("a loop signal", () => {
   test("comes once for each time it is armed, when the instance has events", async () => {
     using watched = new Watched();
     const { io, signal } = watched;
@@ -99,7 +100,7 @@ describe.skipIf(process.platform !== "linux")("a loop signal", () => {
   });
 });
 
-describe.skipIf(process.platform !== "linux")("a run", () => {
+describe.skipIf(NOT_LINUX)("a run", () => {
   test("starts no thread where Bun's loop can watch", async () => {
     using descriptors = new Descriptors();
     const RealWorker = globalThis.Worker;

@@ -14,6 +14,7 @@ import {
 import { ParkingLot, waitReadable, yieldBriefly } from "../../src/hazmat.ts";
 import { Descriptors, drain, write } from "../io/descriptors.ts";
 import { runProgram } from "./children.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 function thrownBy(fn: () => unknown): any {
   try {
@@ -184,7 +185,7 @@ test("a deadlock ends it", () => {
   expect(thrownBy(() => runSync(() => new ParkingLot().park()))).toBeInstanceOf(DeadlockError);
 });
 
-describe.skipIf(process.platform !== "linux")("in a process of its own", () => {
+describe.skipIf(NOT_LINUX)("in a process of its own", () => {
   test("a handle given out keeps it waiting: a Worker ends the wait", async () => {
     expect(await runProgram("waits-sync", ["worker"])).toEqual({
       said: ["waiting", "from the Worker", "ended"],

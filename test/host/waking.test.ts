@@ -30,6 +30,7 @@ import {
 } from "../../src/index.ts";
 import { MockClock, waitAllTasksBlocked } from "../../src/testing.ts";
 import { Descriptors } from "../io/descriptors.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 /** Calls `callback` from a place of the host's, some turns of the loop from now. */
 const PLACES: Record<string, (callback: () => void) => void> = {
@@ -231,40 +232,37 @@ describe("what happens while the scheduler looks for something to do", () => {
       });
 
       for (const io of ["epoll", "poll"] as const) {
-        test.skipIf(process.platform !== "linux")(
-          `${name} on ${io}: a Worker's call that comes at ${hook}`,
-          async () => {
-            // The very call that a Worker makes, at the worst of moments: what it wakes the run by is there to be read
-            // when the run looks at its descriptors, last thing before it sleeps.
-            let call: (() => void) | null = null;
-            const instrument = {
-              [hook]() {
-                const now = call;
-                call = null;
-                now?.();
-              },
-            };
-            await host(
-              function* () {
-                using descriptors = new Descriptors();
-                const idle = descriptors.eventfd();
-                const lot = new ParkingLot();
-                const handle = currentCallSoonThreadAndSignalSafe().forThread(() => void lot.unpark());
-                const fromWorker = connectCallSoon(handle as WorkerHandle);
-                yield* openNursery(function* (nursery) {
-                  nursery.startSoon(() => waitReadable(idle));
-                  for (let round = 0; round < 50; round++) {
-                    yield* sleep(0.1);
-                    call = fromWorker;
-                    yield* lot.park();
-                  }
-                  nursery.cancelScope.cancel();
-                });
-              },
-              { instruments: [instrument], io },
-            );
-          },
-        );
+        test.skipIf(NOT_LINUX)(`${name} on ${io}: a Worker's call that comes at ${hook}`, async () => {
+          // The very call that a Worker makes, at the worst of moments: what it wakes the run by is there to be read
+          // when the run looks at its descriptors, last thing before it sleeps.
+          let call: (() => void) | null = null;
+          const instrument = {
+            [hook]() {
+              const now = call;
+              call = null;
+              now?.();
+            },
+          };
+          await host(
+            function* () {
+              using descriptors = new Descriptors();
+              const idle = descriptors.eventfd();
+              const lot = new ParkingLot();
+              const handle = currentCallSoonThreadAndSignalSafe().forThread(() => void lot.unpark());
+              const fromWorker = connectCallSoon(handle as WorkerHandle);
+              yield* openNursery(function* (nursery) {
+                nursery.startSoon(() => waitReadable(idle));
+                for (let round = 0; round < 50; round++) {
+                  yield* sleep(0.1);
+                  call = fromWorker;
+                  yield* lot.park();
+                }
+                nursery.cancelScope.cancel();
+              });
+            },
+            { instruments: [instrument], io },
+          );
+        });
       }
     }
 

@@ -7,6 +7,7 @@ import { RunFinishedError, UnsupportedError } from "../../src/errors.ts";
 import { connectCallSoon, WorkerCalls } from "../../src/host/worker-calls.ts";
 import type { WorkerCall, WorkerHandle } from "../../src/host/worker-calls.ts";
 import type { Order, Report } from "./programs/caller.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const scratch = new ArrayBuffer(8);
 
@@ -24,7 +25,7 @@ class Caller {
 
 const calls = (taken: WorkerCall[]): [number, ...unknown[]][] => taken.map(({ callId, args }) => [callId, ...args]);
 
-describe.skipIf(process.platform !== "linux")("WorkerCalls", () => {
+describe.skipIf(NOT_LINUX)("WorkerCalls", () => {
   let wakeFd: number;
   let queue: WorkerCalls;
   beforeEach(() => {

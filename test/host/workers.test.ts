@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { ParkingLot, type WorkerHandle, currentCallSoonThreadAndSignalSafe } from "../../src/hazmat.ts";
 import { fromPromise, moveOnAfter, openNursery, run, runSync } from "../../src/index.ts";
 import type { Order, Report } from "./programs/run-in-worker.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
 const workers: Worker[] = [];
 afterEach(() => {
@@ -24,7 +25,7 @@ function expected({ host, rounds }: Order): Report {
   return { outcomes: Array.from({ length: rounds }, () => outcome), nested: "UsageError" };
 }
 
-describe.skipIf(process.platform !== "linux")("in Workers", () => {
+describe.skipIf(NOT_LINUX)("in Workers", () => {
   const orders = (["run", "runSync"] as const).flatMap((host) =>
     (["epoll", "poll"] as const).map((io): Order => ({ host, io, rounds: 5 })),
   );

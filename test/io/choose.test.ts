@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import { UnsupportedError } from "../../src/errors.ts";
 import { type IoChoice, chooseIo } from "../../src/io/choose.ts";
 import { PollIoManager } from "../../src/io/poll.ts";
+import { NOT_LINUX } from "../not-linux.ts";
 
-const onLinux = test.skipIf(process.platform !== "linux");
+const onLinux = test.skipIf(NOT_LINUX);
 
 onLinux("auto is epoll on Linux, and the default", () => {
   for (const choice of [undefined, "auto"] as const) {
