@@ -222,7 +222,8 @@ for (const host of ["run", "runSync"]) {
           terminal: {
             data(terminal, data) {
               const text = new TextDecoder().decode(data);
-              if (awaitsEcho && text.includes("^C")) {
+              // The echo of a key may come in two pieces.
+              if (awaitsEcho && (rest + text).includes("^C")) {
                 awaitsEcho = false;
                 while (isPending(child.pid));
                 terminal.write(CTRL_C);
