@@ -8,6 +8,7 @@
 import { toArrayBuffer } from "bun:ffi";
 import type { Pointer } from "bun:ffi";
 import { compileC } from "./compile-c.ts";
+import type { WakeAddress } from "./wake-address.ts";
 
 /** A SIGINT handler in place. One at a time per process. */
 export interface SigintWatch {
@@ -39,13 +40,13 @@ export interface SigintWatch {
  * Makes SIGINT set a flag. While the flag is set and undelivered, the next SIGINT ends the process with SIGINT's default
  * action, from within the handler. A system call that blocks the thread which took the signal fails with EINTR.
  *
- * @param wakeFd an eventfd that the handler adds 1 to, or -1.
+ * @param wake the eventfd that the handler adds 1 to, if any.
  * @param listener registered by `process.on("SIGINT")` beneath the handler, so that Bun's own handler runs as well and
  *   a main thread that sleeps in Bun's event loop is woken; removed again by `uninstall`.
  * @returns null when there is no handler to be had: off the main thread, off Linux, where `cc` is missing, or when SIGINT
  *   has not its default action, because somebody else handles it or it is ignored (a job started by `nohup` or `&`).
  */
-export function installSigint(wakeFd: number, listener?: () => void): SigintWatch | null {
+export function installSigint(wake: WakeAddress | null, listener?: () => void): SigintWatch | null {
   if (!Bun.isMainThread || process.listenerCount("SIGINT") > 0) return null;
   const handler = compileOnce();
   if (handler === null || handler.is_default() === 0) return null;
@@ -60,7 +61,7 @@ export function installSigint(wakeFd: number, listener?: () => void): SigintWatc
           listener();
         };
   if (underneath !== undefined) process.on("SIGINT", underneath);
-  handler.install(wakeFd, listener === undefined ? 0 : 1);
+  handler.install(wake?.fd ?? -1, listener === undefined ? 0 : 1);
   watch = new Watch(handler, underneath);
   return watch;
 }

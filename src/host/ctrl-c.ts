@@ -1,4 +1,5 @@
 import { type SigintWatch, installSigint } from "../../ffi/sigint.ts";
+import type { WakeAddress } from "../../ffi/wake-address.ts";
 import type { Runner } from "../kernel/runner.ts";
 import type { InterruptibleSteps } from "./interruptible-steps.ts";
 import type { Beginning } from "./options.ts";
@@ -16,14 +17,18 @@ export class CtrlC {
   #plainListener: (() => void) | null = null;
 
   /**
-   * @param wakeFd the eventfd that ends the run's own wait, or -1
+   * @param wakeAddress what ends the run's own wait, where that blocks the thread
    * @param wake for a run on Bun's loop: makes it look. Called by a listener of Bun's.
    */
-  constructor({ runner, interruptibleSteps }: Beginning, wakeFd: number, wake: (() => void) | undefined) {
+  constructor(
+    { runner, interruptibleSteps }: Beginning,
+    wakeAddress: WakeAddress | null,
+    wake: (() => void) | undefined,
+  ) {
     this.#runner = runner;
     this.#interruptibleSteps = interruptibleSteps;
     const free = Bun.isMainThread && process.listenerCount("SIGINT") === 0;
-    this.#watch = free ? installSigint(wakeFd, wake) : null;
+    this.#watch = free ? installSigint(wakeAddress, wake) : null;
     const watch = this.#watch;
     if (watch !== null) {
       runner.onInterruptDelivered = () => watch.delivered();

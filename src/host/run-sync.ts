@@ -6,7 +6,7 @@ import type { Runner } from "../kernel/runner.ts";
 import { CtrlC } from "./ctrl-c.ts";
 import { type Beginning, type RunOptions, begin } from "./options.ts";
 import { outOfTheLoop, stillStuck } from "./no-way-on.ts";
-import { openThreadCalls, wakeFdOf } from "./thread-calls.ts";
+import { openThreadCalls, wakeAddressOf } from "./thread-calls.ts";
 import { warn } from "./warn.ts";
 
 /**
@@ -22,7 +22,7 @@ import { warn } from "./warn.ts";
 export function runSync<T>(main: () => Coroutine<T>, options: RunOptions = {}): T {
   const beginning = begin("runSync", main, options, new SyncHost(), true);
   const { runner, signal } = beginning;
-  const ctrlC = new CtrlC(beginning, wakeFdOf(runner), undefined);
+  const ctrlC = new CtrlC(beginning, wakeAddressOf(runner), undefined);
   try {
     ctrlC.turn(() => loop(beginning, ctrlC));
   } catch (error) {

@@ -1,6 +1,6 @@
 import { drainMicrotasks } from "bun:jsc";
 import { TrioInternalError } from "../errors.ts";
-import type { FdIoManager, PollSet } from "../io/index.ts";
+import type { PollSet, PollSetIo } from "../io/index.ts";
 import type { Host } from "../kernel/host.ts";
 import type { Coroutine } from "../kernel/operation.ts";
 import type { Runner } from "../kernel/runner.ts";
@@ -79,7 +79,7 @@ class LoopHost implements Host {
     this.#signal = signal;
     this.#deadlockDetection = deadlockDetection;
     this.#keepAlive = setInterval(() => {}, LONGEST_TIMER);
-    this.#ctrlC = new CtrlC(beginning, -1, () => this.wake());
+    this.#ctrlC = new CtrlC(beginning, null, () => this.wake());
     this.wake();
   }
 
@@ -195,7 +195,7 @@ class LoopHost implements Host {
 
   /** Has the I/O manager watched. @returns false when that cannot be done for now. */
   #watch(): boolean {
-    const io = this.#runner.io as Partial<FdIoManager>;
+    const io = this.#runner.io as Partial<PollSetIo>;
     if (io.pollSet === undefined) return true; // an I/O manager without descriptors wakes the run itself
     const set = io.pollSet();
     this.#watcher ??= this.#makeWatcher(set);

@@ -1,24 +1,18 @@
+import type { WakeAddress } from "../../ffi/wake-address.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { ThreadCall, ThreadCalls } from "../kernel/host.ts";
 import type { Runner } from "../kernel/runner.ts";
+import type { WakeableIo } from "../io/index.ts";
 import { thread } from "../kernel/thread.ts";
 import { WorkerCalls } from "./worker-calls.ts";
 
-/** What a backend needs, beyond the kernel's contract, for other threads to wake it. */
-interface WakeableIo {
-  /** An eventfd that ends a poll. */
-  readonly wakeFd: number;
-  /** The wake descriptor is to stay open at the end: another thread may still write to it. */
-  leakWakeFd(): void;
-}
-
 function wakeable(runner: Runner): WakeableIo | null {
-  return "wakeFd" in runner.io ? (runner.io as unknown as WakeableIo) : null;
+  return "wakeAddress" in runner.io ? (runner.io as unknown as WakeableIo) : null;
 }
 
-/** The eventfd that ends a poll of the run's I/O manager; -1 when it has none. */
-export function wakeFdOf(runner: Runner): number {
-  return wakeable(runner)?.wakeFd ?? -1;
+/** By what another thread, or a signal's handler, ends a poll of the run's I/O manager; null when nothing does. */
+export function wakeAddressOf(runner: Runner): WakeAddress | null {
+  return wakeable(runner)?.wakeAddress ?? null;
 }
 
 /**
@@ -44,7 +38,7 @@ class WorkerThreadCalls implements ThreadCalls {
 
   constructor(io: WakeableIo) {
     this.#io = io;
-    this.#calls = new WorkerCalls(io.wakeFd);
+    this.#calls = new WorkerCalls(io.wakeAddress);
   }
 
   get pending(): boolean {
@@ -65,7 +59,7 @@ class WorkerThreadCalls implements ThreadCalls {
 
   close(): ThreadCall[] {
     const { calls, writersLeft } = this.#calls.close();
-    if (writersLeft > 0) this.#io.leakWakeFd();
+    if (writersLeft > 0) this.#io.leakWakeAddress();
     return calls;
   }
 }

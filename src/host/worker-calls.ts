@@ -9,18 +9,11 @@
  * (ABA) links the right node all the same.
  */
 import { deserialize, serialize } from "bun:jsc";
-import { EVENTFD_VALUE_SIZE } from "../../ffi/eventfd.ts";
 import { memoryCalls } from "../../ffi/malloc.ts";
 import type { MemoryCalls } from "../../ffi/malloc.ts";
 import { addressOf } from "../../ffi/memory.ts";
-import { descriptorCalls } from "../../ffi/unistd.ts";
+import { type WakeAddress, wakerFor } from "../../ffi/wake-address.ts";
 import { RunFinishedError, UnsupportedError } from "../errors.ts";
-
-/** How another thread wakes the run's thread out of its system call. */
-export interface Waker {
-  readonly kind: "eventfd";
-  readonly fd: number;
-}
 
 const HANDLE_KIND = "tribun call-soon";
 
@@ -30,7 +23,7 @@ export interface WorkerHandle {
   /** Which of the run's functions it calls. */
   readonly callId: number;
   readonly queue: SharedArrayBuffer;
-  readonly waker: Waker;
+  readonly waker: WakeAddress;
 }
 
 /** A call that a Worker made. */
@@ -75,13 +68,13 @@ export class WorkerCalls {
   readonly #queue = new SharedArrayBuffer(QUEUE_SIZE);
   readonly #head = new BigInt64Array(this.#queue, 0, 1);
   readonly #words = new Int32Array(this.#queue);
-  readonly #waker: Waker;
+  readonly #waker: WakeAddress;
   #closed = false;
   #handlesOut = 0;
 
-  /** @param wakeFd the eventfd that ends the run's wait in the kernel. */
-  constructor(wakeFd: number) {
-    this.#waker = { kind: "eventfd", fd: wakeFd };
+  /** @param waker what ends the run's wait in the kernel. */
+  constructor(waker: WakeAddress) {
+    this.#waker = waker;
   }
 
   /** A handle by which Workers call the function that the run knows as `callId`, a whole number below 2 ** 32. */
@@ -165,7 +158,11 @@ function take(head: bigint): WorkerCall[] {
  */
 export function connectCallSoon<A extends unknown[] = unknown[]>(handle: object): (...args: A) => void {
   const { callId, queue, waker } = checkHandle(handle);
-  const pusher = new Pusher(queue, waker);
+  const wake = wakerFor(waker);
+  if (wake === undefined) {
+    throw new UnsupportedError(`connectCallSoon: this platform cannot wake a run by ${String(waker.kind)}`);
+  }
+  const pusher = new Pusher(queue, wake);
   return (...args) => pusher.push(callId, serialize(args));
 }
 
@@ -176,9 +173,6 @@ function checkHandle(handle: object): WorkerHandle {
       `connectCallSoon: expected a handle made by callSoon.forThread(fn), got ${Bun.inspect(handle, { depth: 0 })}`,
     );
   }
-  if (waker.kind !== "eventfd") {
-    throw new UnsupportedError(`connectCallSoon: this platform cannot wake a run by ${String(waker.kind)}`);
-  }
   return handle as WorkerHandle;
 }
 
@@ -186,24 +180,22 @@ function checkHandle(handle: object): WorkerHandle {
 class Pusher {
   readonly #head: BigInt64Array;
   readonly #words: Int32Array;
-  readonly #waker: Waker;
+  readonly #wake: () => void;
   readonly #memory: MemoryCalls = memoryCalls();
   readonly #header = new ArrayBuffer(NODE_HEADER);
   readonly #next = new BigInt64Array(this.#header, 0, 1);
   readonly #headerWords = new Uint32Array(this.#header);
-  readonly #one = new BigUint64Array([1n]).buffer;
 
-  constructor(queue: SharedArrayBuffer, waker: Waker) {
+  constructor(queue: SharedArrayBuffer, wake: () => void) {
     this.#head = new BigInt64Array(queue, 0, 1);
     this.#words = new Int32Array(queue);
-    this.#waker = waker;
+    this.#wake = wake;
   }
 
   push(callId: number, payload: ArrayBufferLike): void {
     this.#queue(callId, payload);
     if (!this.#becomeWriter()) return;
-    // Fails with EAGAIN when the counter is full: the run has been woken then.
-    descriptorCalls().write(this.#waker.fd, addressOf(this.#one), EVENTFD_VALUE_SIZE);
+    this.#wake();
     Atomics.sub(this.#words, WAKING, WRITER);
     Atomics.notify(this.#words, WAKING);
   }

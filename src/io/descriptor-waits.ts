@@ -6,7 +6,7 @@ import type { Operation } from "../kernel/operation.ts";
 import { Abort, type AbortResult } from "../kernel/abort.ts";
 import { Suspension, wake, wakeWithError } from "../kernel/suspension.ts";
 import type { Task } from "../kernel/task.ts";
-import type { FdIoManager, PollSet } from "./fd-io-manager.ts";
+import type { PollSet, PollSetIo } from "./fd-io-manager.ts";
 
 /** The directions, as bits: the values of POLLIN and POLLOUT, and of EPOLLIN and EPOLLOUT. */
 export const READABLE = 1;
@@ -34,7 +34,7 @@ export class Watch {
  * What the backends for descriptors have in common: the table of descriptors, their waiters, and how these are woken.
  * A backend says how a descriptor is taken in, how an interest is added to it and taken from it, and how it is let go.
  */
-export abstract class DescriptorWaits<W extends Watch> implements FdIoManager {
+export abstract class DescriptorWaits<W extends Watch> implements PollSetIo {
   abstract readonly backend: string;
   /** Every known descriptor, by its number. */
   protected readonly watches: (W | undefined)[] = [];

@@ -40,6 +40,7 @@ import { systemError } from "../../ffi/libc.ts";
 import { addressOf } from "../../ffi/memory.ts";
 import { POLLFD, POLLIN } from "../../ffi/poll.ts";
 import { descriptorCalls } from "../../ffi/unistd.ts";
+import type { WakeAddress } from "../../ffi/wake-address.ts";
 import {
   BOTH,
   DescriptorWaits,
@@ -50,6 +51,7 @@ import {
   wholeMilliseconds,
 } from "./descriptor-waits.ts";
 import type { PollSet } from "./fd-io-manager.ts";
+import type { WakeableIo } from "./wakeable.ts";
 import { Waker } from "./waker.ts";
 
 /** Real milliseconds: a wait on an old registration is verified when it has been pending for one to two times this. */
@@ -99,7 +101,7 @@ class Registration extends Watch {
   listed = false;
 }
 
-export class EpollIoManager extends DescriptorWaits<Registration> {
+export class EpollIoManager extends DescriptorWaits<Registration> implements WakeableIo {
   readonly backend = "epoll";
   readonly #calls: EpollCalls;
   readonly #waker: Waker;
@@ -137,13 +139,11 @@ export class EpollIoManager extends DescriptorWaits<Registration> {
     }
   }
 
-  /** Another thread ends a poll by writing 8 bytes with a 64-bit 1 to this eventfd. Open until the run's end. */
-  get wakeFd(): number {
-    return this.#waker.fd;
+  get wakeAddress(): WakeAddress {
+    return { kind: "eventfd", fd: this.#waker.fd };
   }
 
-  /** The wake descriptor is not to be closed: another thread may still write to it. */
-  leakWakeFd(): void {
+  leakWakeAddress(): void {
     this.#waker.leak();
   }
 

@@ -18,8 +18,12 @@ export interface FdIoManager extends IoManager {
   waitWritable(fd: number): Operation<void>;
   /** Wakes the waiters of `fd` with ClosedResourceError and forgets the descriptor. A no-op when nobody knows it. */
   notifyClosing(fd: number): void;
+}
+
+/** A backend whose wait may be left to somebody who polls: another thread, or Bun's loop. */
+export interface PollSetIo extends FdIoManager {
   /**
-   * Makes ready for somebody else to do the waiting, another thread or Bun's loop: pending registrations are handed to
+   * Makes ready for somebody else to do the waiting: pending registrations are handed to
    * the kernel, and the answer names an array of `struct pollfd` which becomes ready when {@link IoManager.poll} would
    * find something to do. It stays valid, and complete, until the next call of any other method.
    */

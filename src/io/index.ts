@@ -6,4 +6,5 @@
 export { chooseIo } from "./choose.ts";
 export type { IoBackend, IoChoice, IoManagerFactory } from "./choose.ts";
 export { descriptorOf } from "./descriptor.ts";
-export type { FdIoManager, PollSet } from "./fd-io-manager.ts";
+export type { FdIoManager, PollSet, PollSetIo } from "./fd-io-manager.ts";
+export type { WakeableIo } from "./wakeable.ts";

@@ -11,6 +11,7 @@ import { ERRNO } from "../../ffi/errno.ts";
 import { systemError } from "../../ffi/libc.ts";
 import { addressOf } from "../../ffi/memory.ts";
 import { POLLERR, POLLFD, POLLHUP, POLLIN, POLLNVAL, type PollCalls, pollCalls } from "../../ffi/poll.ts";
+import type { WakeAddress } from "../../ffi/wake-address.ts";
 import {
   BOTH,
   DescriptorWaits,
@@ -21,6 +22,7 @@ import {
   wholeMilliseconds,
 } from "./descriptor-waits.ts";
 import type { PollSet } from "./fd-io-manager.ts";
+import type { WakeableIo } from "./wakeable.ts";
 import { Waker } from "./waker.ts";
 
 const FIRST_CAPACITY = 64;
@@ -47,7 +49,7 @@ class Entry extends Watch {
   }
 }
 
-export class PollIoManager extends DescriptorWaits<Entry> {
+export class PollIoManager extends DescriptorWaits<Entry> implements WakeableIo {
   readonly backend = "poll";
   readonly #calls: PollCalls;
   readonly #waker = new Waker();
@@ -66,13 +68,11 @@ export class PollIoManager extends DescriptorWaits<Entry> {
     this.#place(WAKER, this.#waker.fd, POLLIN);
   }
 
-  /** Another thread ends a poll by writing 8 bytes with a 64-bit 1 to this eventfd. Open until the run's end. */
-  get wakeFd(): number {
-    return this.#waker.fd;
+  get wakeAddress(): WakeAddress {
+    return { kind: "eventfd", fd: this.#waker.fd };
   }
 
-  /** The wake descriptor is not to be closed: another thread may still write to it. */
-  leakWakeFd(): void {
+  leakWakeAddress(): void {
     this.#waker.leak();
   }
 

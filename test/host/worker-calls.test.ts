@@ -30,7 +30,7 @@ describe.skipIf(NOT_LINUX)("WorkerCalls", () => {
   let queue: WorkerCalls;
   beforeEach(() => {
     wakeFd = eventfd();
-    queue = new WorkerCalls(wakeFd);
+    queue = new WorkerCalls({ kind: "eventfd", fd: wakeFd });
   });
   afterEach(() => {
     queue.close();
@@ -287,7 +287,7 @@ describe.skipIf(NOT_LINUX)("WorkerCalls", () => {
 
   test("what Workers called before they were terminated is taken, from the first call on", async () => {
     for (let round = 0; round < 6; round++) {
-      const own = new WorkerCalls(wakeFd);
+      const own = new WorkerCalls({ kind: "eventfd", fd: wakeFd });
       const pair = [new Caller(), new Caller()];
       for (const [caller, each] of pair.entries()) {
         void each.order({ handle: own.handleFor(caller), caller, count: Infinity });

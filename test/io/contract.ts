@@ -15,11 +15,12 @@ import {
   runSync,
   type Nursery,
 } from "../../src/index.ts";
-import type { FdIoManager } from "../../src/io/fd-io-manager.ts";
+import type { PollSetIo } from "../../src/io/fd-io-manager.ts";
+import type { WakeableIo } from "../../src/io/wakeable.ts";
 import type { Coroutine, Operation } from "../../src/kernel/operation.ts";
 import { Descriptors, drain, fill, openDescriptors, read, signal, write } from "./descriptors.ts";
 
-export type Io = FdIoManager & { readonly wakeFd: number };
+export type Io = PollSetIo & WakeableIo;
 
 /** Real milliseconds after which a test is taken to hang. Nothing here needs a tenth of it. */
 const HANGS = 10_000;
@@ -730,19 +731,17 @@ export function ioContract(name: string, make: () => Io): void {
       });
     });
 
-    test("a thread that writes to wakeFd ends a poll", async () => {
+    test("a thread that uses the wake address ends a poll", async () => {
       const io = make();
       const shared = new Int32Array(new SharedArrayBuffer(8));
-      const unistd = new URL("../../ffi/unistd.ts", import.meta.url).href;
-      const memory = new URL("../../ffi/memory.ts", import.meta.url).href;
+      const wakeAddress = new URL("../../ffi/wake-address.ts", import.meta.url).href;
       const source = `
-        const { descriptorCalls } = await import(${JSON.stringify(unistd)});
-        const { addressOf } = await import(${JSON.stringify(memory)});
-        const one = BigUint64Array.of(1n).buffer;
-        self.onmessage = ({ data: { shared, fd, rounds } }) => {
+        const { wakerFor } = await import(${JSON.stringify(wakeAddress)});
+        self.onmessage = ({ data: { shared, address, rounds } }) => {
+          const wake = wakerFor(address);
           for (let round = 0; round < rounds; round++) {
             Atomics.wait(shared, 0, round); // until main is about to poll
-            descriptorCalls().write(fd, addressOf(one), 8);
+            wake();
           }
           postMessage("done");
         };
@@ -755,7 +754,7 @@ export function ioContract(name: string, make: () => Io): void {
           worker.onerror = reject;
         });
       expect(await next()).toBe("ready");
-      worker.postMessage({ shared, fd: io.wakeFd, rounds: 200 });
+      worker.postMessage({ shared, address: io.wakeAddress, rounds: 200 });
       for (let round = 0; round < 200; round++) {
         Atomics.store(shared, 0, round + 1);
         Atomics.notify(shared, 0);
@@ -827,14 +826,14 @@ export function ioContract(name: string, make: () => Io): void {
       const before = openDescriptors();
       const io = make();
       const made = [...openDescriptors().keys()].filter((fd) => !before.has(fd));
-      expect(made).toContain(io.wakeFd);
+      expect(made).toContain(io.wakeAddress.fd);
       io.close();
       const after = openDescriptors();
       expect(made.filter((fd) => after.has(fd))).toEqual([]);
       // Not even when another file has the waker's number.
       using fds = new Descriptors();
       const others = made.map(() => fds.eventfd());
-      expect(others).toContain(io.wakeFd);
+      expect(others).toContain(io.wakeAddress.fd);
       io.wake();
       expect(others.map((fd) => read(fd))).toEqual(others.map(() => null));
     });

@@ -415,7 +415,7 @@ describe("epoll: the instance", () => {
     inRun(
       () => new EpollIoManager(),
       function* (io) {
-        expect(yield* errorOf(io.waitReadable(io.wakeFd))).toMatchObject({ code: "EEXIST" });
+        expect(yield* errorOf(io.waitReadable(io.wakeAddress.fd))).toMatchObject({ code: "EEXIST" });
         yield* polled(io, fds);
         const start = performance.now();
         io.wake();

@@ -16,7 +16,10 @@ function say(word: string): void {
 }
 
 function install(wakeFd = -1): SigintWatch {
-  const watch = installSigint(wakeFd, beneath === "listener" ? () => say("listener") : undefined);
+  const watch = installSigint(
+    wakeFd === -1 ? null : { kind: "eventfd", fd: wakeFd },
+    beneath === "listener" ? () => say("listener") : undefined,
+  );
   if (watch === null) throw new Error("no handler");
   return watch;
 }
@@ -88,18 +91,18 @@ const scenarios = {
     next.uninstall();
   },
   refusal() {
-    const outcome = installSigint(-1);
+    const outcome = installSigint(null);
     say(outcome === null ? "refused" : "installed");
   },
   refusals() {
     const listener = (): void => {};
     process.on("SIGINT", listener);
-    say(installSigint(-1) === null ? "refused" : "installed");
+    say(installSigint(null) === null ? "refused" : "installed");
     process.off("SIGINT", listener);
     const watch = install();
-    say(installSigint(-1) === null ? "refused" : "installed");
+    say(installSigint(null) === null ? "refused" : "installed");
     watch.uninstall();
-    const again = installSigint(-1);
+    const again = installSigint(null);
     say(again === null ? "refused" : "installed");
     again?.uninstall();
   },
