@@ -20,3 +20,22 @@ export {
   moveOnAt,
   type TimeoutOptions,
 } from "./kernel/timeouts.ts";
+export {
+  CapacityLimiter,
+  Condition,
+  Event,
+  Lock,
+  Semaphore,
+  StrictFIFOLock,
+  openMemoryChannel,
+  type CapacityLimiterStatistics,
+  type ConditionStatistics,
+  type EventStatistics,
+  type Held,
+  type LockStatistics,
+  type MemoryChannelStatistics,
+  type ReceiveChannel,
+  type SemaphoreOptions,
+  type SemaphoreStatistics,
+  type SendChannel,
+} from "./sync/index.ts";

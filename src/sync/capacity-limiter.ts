@@ -1,0 +1,194 @@
+import { UsageError, WouldBlock } from "../errors.ts";
+import { ParkingLot, currentTask, type Operation, type Task } from "../hazmat.ts";
+import { type Held, HeldOnce } from "./held.ts";
+import { judgeCount } from "./judge.ts";
+import { MaybeWait } from "./maybe-wait.ts";
+
+export interface CapacityLimiterStatistics {
+  readonly borrowedTokens: number;
+  readonly totalTokens: number;
+  /** Who holds a token, in the order in which they got it. */
+  readonly borrowers: readonly unknown[];
+  /** How many tasks wait for one. */
+  readonly tasksWaiting: number;
+}
+
+/**
+ * Limits how many do something at once: a stock of tokens, of which each borrower holds at most one. The borrower is the
+ * current task, or whatever `acquireOnBehalfOf` names.
+ *
+ * Trio: `trio.CapacityLimiter`.
+ */
+export class CapacityLimiter {
+  readonly #lot = new ParkingLot();
+  readonly #borrowers = new Set<unknown>();
+  /** For whom each waiting task waits. */
+  readonly #pending = new Map<Task, unknown>();
+  readonly #waiting = new Set<unknown>();
+  #totalTokens: number;
+
+  /**
+   * @param totalTokens a whole number, 0 or more, or `Infinity`.
+   * @throws TypeError, RangeError
+   */
+  constructor(totalTokens: number) {
+    this.#totalTokens = judgeCount(totalTokens, "totalTokens", 0, Infinity, "new CapacityLimiter(totalTokens)");
+  }
+
+  /**
+   * How many tokens there are. More of them wake who waits; with fewer than are borrowed, nobody loses one, and none is
+   * given out until enough came back.
+   */
+  get totalTokens(): number {
+    return this.#totalTokens;
+  }
+
+  set totalTokens(totalTokens: number) {
+    this.#totalTokens = judgeCount(totalTokens, "totalTokens", 0, Infinity, "limiter.totalTokens = totalTokens");
+    this.#handOut();
+  }
+
+  /** How many tokens are borrowed. */
+  get borrowedTokens(): number {
+    return this.#borrowers.size;
+  }
+
+  /** How many could be borrowed; negative when there are fewer than are borrowed. */
+  get availableTokens(): number {
+    return this.#totalTokens - this.#borrowers.size;
+  }
+
+  /** Borrows a token for the current task. A checkpoint. Trio: `acquire`. @throws UsageError when it has one. */
+  acquire(): Operation<Held> {
+    return new Acquire(this, undefined, true);
+  }
+
+  /** Borrows a token for the current task. Not a checkpoint. Trio: `acquire_nowait`. @throws WouldBlock, UsageError */
+  acquireNoWait(): Held {
+    return this.acquireOnBehalfOfNoWait(currentTask());
+  }
+
+  /**
+   * Borrows a token for `borrower`, waiting for one if need be. A checkpoint. Trio: `acquire_on_behalf_of`.
+   *
+   * @throws UsageError when `borrower` has one, or another task is waiting for one on its behalf.
+   */
+  acquireOnBehalfOf(borrower: unknown): Operation<Held> {
+    return new Acquire(this, borrower, false);
+  }
+
+  /** Trio: `acquire_on_behalf_of_nowait`. Not a checkpoint. @throws WouldBlock when there is none. UsageError as above. */
+  acquireOnBehalfOfNoWait(borrower: unknown): Held {
+    if (!this.take(borrower)) {
+      throw new WouldBlock(`CapacityLimiter: all ${this.#totalTokens} tokens are borrowed, or others wait for them`);
+    }
+    return this.held(borrower);
+  }
+
+  /** Gives the current task's token back. Not a checkpoint. Trio: `release`. @throws UsageError when it has none. */
+  release(): void {
+    this.releaseOnBehalfOf(currentTask());
+  }
+
+  /** Gives the token of `borrower` back. Not a checkpoint. Trio: `release_on_behalf_of`. @throws UsageError */
+  releaseOnBehalfOf(borrower: unknown): void {
+    if (!this.#borrowers.delete(borrower)) {
+      throw new UsageError(`CapacityLimiter.release(): ${nameOf(borrower)} holds no token of this limiter`);
+    }
+    this.#handOut();
+  }
+
+  /** Trio: `statistics`. Not a checkpoint. */
+  statistics(): CapacityLimiterStatistics {
+    return {
+      borrowedTokens: this.borrowedTokens,
+      totalTokens: this.#totalTokens,
+      borrowers: [...this.#borrowers],
+      tasksWaiting: this.#lot.size,
+    };
+  }
+
+  /** @internal Takes a token if there is one that nobody waits for. @throws UsageError */
+  take(borrower: unknown): boolean {
+    if (this.#borrowers.has(borrower)) {
+      throw new UsageError(`CapacityLimiter.acquire(): ${nameOf(borrower)} holds a token of this limiter already`);
+    }
+    if (this.#waiting.has(borrower)) {
+      throw new UsageError(`CapacityLimiter.acquire(): a task is waiting on behalf of ${nameOf(borrower)} already`);
+    }
+    if (this.#lot.size > 0 || this.availableTokens <= 0) return false;
+    this.#borrowers.add(borrower);
+    return true;
+  }
+
+  /** @internal */
+  wait(task: Task, borrower: unknown): Operation<void> {
+    this.#pending.set(task, borrower);
+    this.#waiting.add(borrower);
+    return this.#lot.park();
+  }
+
+  /** @internal The wait of `task` came to nothing. */
+  giveUp(task: Task): void {
+    this.#waiting.delete(this.#pending.get(task));
+    this.#pending.delete(task);
+  }
+
+  /** @internal */
+  held(borrower: unknown): Held {
+    return new HeldOnce(() => {
+      if (this.#borrowers.has(borrower)) this.releaseOnBehalfOf(borrower);
+    });
+  }
+
+  #handOut(): void {
+    const count = Math.max(0, this.availableTokens);
+    for (const task of this.#lot.unpark(count)) {
+      const borrower = this.#pending.get(task);
+      this.giveUp(task);
+      this.#borrowers.add(borrower);
+    }
+  }
+}
+
+class Acquire extends MaybeWait<Held> {
+  static {
+    this.prototype.operationName = "CapacityLimiter.acquire()";
+  }
+  readonly #limiter: CapacityLimiter;
+  #borrower: unknown;
+  readonly #forTask: boolean;
+
+  constructor(limiter: CapacityLimiter, borrower: unknown, forTask: boolean) {
+    super();
+    this.#limiter = limiter;
+    this.#borrower = borrower;
+    this.#forTask = forTask;
+  }
+
+  protected attempt(task: Task): boolean {
+    if (this.#forTask) this.#borrower = task;
+    return this.#limiter.take(this.#borrower);
+  }
+
+  protected wait(task: Task): Operation<void> {
+    return this.#limiter.wait(task, this.#borrower);
+  }
+
+  /** Whatever ended the wait, KeyboardInterrupt included (Trio forgets that one). */
+  protected override failed(error: unknown, task: Task): unknown {
+    this.#limiter.giveUp(task);
+    return error;
+  }
+
+  protected result(): Held {
+    return this.#limiter.held(this.#borrower);
+  }
+}
+
+function nameOf(borrower: unknown): string {
+  if (typeof borrower === "object" && borrower !== null && "coroutine" in borrower && "name" in borrower) {
+    return `task ${String(borrower.name)}`;
+  }
+  return typeof borrower === "string" ? JSON.stringify(borrower) : `that borrower (${typeof borrower})`;
+}
