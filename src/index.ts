@@ -39,3 +39,4 @@ export {
   type SemaphoreStatistics,
   type SendChannel,
 } from "./sync/index.ts";
+export { all, map, race, type MapOptions } from "./together/index.ts";

@@ -16,6 +16,7 @@ import type {
   Held,
   Instrument,
   LockStatistics,
+  MapOptions,
   MemoryChannelStatistics,
   NurseryOptions,
   Operation,
@@ -50,6 +51,7 @@ export type Types = {
     Held,
     Instrument,
     LockStatistics,
+    MapOptions,
     MemoryChannelStatistics,
     NurseryOptions,
     Operation<void>,
@@ -111,6 +113,7 @@ const NAMES = {
     abortable call currentEffectiveDeadline currentTime failAfter failAt fromPromise isCancelled moveOnAfter moveOnAt
     named openNursery run runSync sleep sleepForever sleepUntil
     CapacityLimiter Condition Event Lock Semaphore StrictFIFOLock openMemoryChannel
+    all map race
   `,
   hazmat: `
     ${LOWLEVEL_COMMON}

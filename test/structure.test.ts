@@ -33,15 +33,16 @@ const MAY_IMPORT: Record<string, string[]> = {
   "lowlevel-common": ["errors", "kernel", "io", "host"],
   hazmat: ["lowlevel-common", "kernel"],
   lowlevel: ["lowlevel-common", "kernel"],
-  index: ["errors", "kernel", "io", "host", "sync", "net"],
+  index: ["errors", "kernel", "io", "host", "sync", "together", "net"],
   sync: ["errors", "hazmat", "lowlevel", "kernel"],
+  together: ["errors", "hazmat", "lowlevel", "kernel", "sync"],
   net: ["errors", "hazmat", "lowlevel", "kernel", "sync", "ffi"],
   socket: ["errors", "hazmat", "lowlevel", "net", "ffi"],
   testing: ["errors", "hazmat", "lowlevel", "kernel", "host", "sync"],
 };
 
 /** Zones above the public low-level API: they may use the kernel by its public names only. */
-const ABOVE_HAZMAT = ["sync", "net", "socket"];
+const ABOVE_HAZMAT = ["sync", "together", "net", "socket"];
 
 /** The protocol by which an operation is made and driven is open to whoever makes one; it knows nothing of a runner. */
 const OPERATION_PROTOCOL = ["src/kernel/operation.ts", "src/kernel/operation-of.ts", "src/kernel/single-use.ts"];

@@ -1,0 +1,77 @@
+import { call } from "../kernel/frame-operation.ts";
+import { openNursery } from "../kernel/nursery.ts";
+import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
+import { operation } from "../kernel/operation-of.ts";
+
+export interface MapOptions {
+  /** How many run at once, at most: a whole number, 1 or more, or `Infinity`. Default: `Infinity`. */
+  readonly concurrency?: number;
+}
+
+/**
+ * Runs `fn(item, index)` for every item, each in a task of its own, at most `concurrency` at once, and gives what they
+ * returned, in the order of the items. The items are taken as there is room for them, so an iterable may be long, or have
+ * no end until one throws. The first that throws cancels the others and ends the taking; what was thrown comes out as from a
+ * nursery, in an ExceptionGroup. A schedule point, as the exit of a nursery is.
+ *
+ *     const pages = yield* map(urls, download, { concurrency: 8 });
+ *
+ * Trio has none (#2633).
+ *
+ * @throws TypeError, RangeError at once for an argument. What the iteration throws cancels what runs, as an error of `fn`.
+ */
+export function map<I, T>(
+  items: Iterable<I>,
+  fn: (item: I, index: number) => Coroutine<T>,
+  options: MapOptions = {},
+): Operation<T[]> {
+  const what = "map(items, fn, options)";
+  if (items === null || items === undefined || typeof (items as Iterable<I>)[Symbol.iterator] !== "function") {
+    throw new TypeError(
+      `${what}: items must be an array or another iterable, not ${items === null ? "null" : typeof items}`,
+    );
+  }
+  if (typeof fn !== "function") throw new TypeError(`${what}: fn must be a task function, not ${typeof fn}`);
+  if (typeof options !== "object" || options === null) throw new TypeError(`${what}: options must be an object`);
+  const { concurrency = Infinity } = options;
+  if (typeof concurrency !== "number") {
+    throw new TypeError(`${what}: concurrency must be a number, not ${typeof concurrency}`);
+  }
+  if (!(concurrency === Infinity || (Number.isSafeInteger(concurrency) && concurrency >= 1))) {
+    throw new RangeError(`${what}: concurrency must be a whole number, 1 or more, or Infinity, not ${concurrency}`);
+  }
+  return operation("map()", () => run(items, fn, concurrency));
+}
+
+function* run<I, T>(
+  items: Iterable<I>,
+  fn: (item: I, index: number) => Coroutine<T>,
+  concurrency: number,
+): Generator<Trap, T[], any> {
+  const results: T[] = [];
+  const left = items[Symbol.iterator]();
+  let exhausted = false;
+  let taken = 0;
+  try {
+    yield* openNursery(function* (nursery) {
+      /** Takes an item, and starts a task that goes on with the next ones. @returns whether there was one. */
+      const startOne = (): boolean => {
+        const step = left.next();
+        if (step.done === true) {
+          exhausted = true;
+          return false;
+        }
+        nursery.startSoon(work, step.value, taken++);
+        return true;
+      };
+      function* work(item: I, index: number): Generator<Trap, void, any> {
+        results[index] = yield* call(fn, item, index);
+        if (!exhausted && !nursery.cancelScope.cancelCalled) startOne();
+      }
+      while (taken < concurrency && startOne());
+    });
+  } finally {
+    if (!exhausted) left.return?.();
+  }
+  return results;
+}

@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test";
+import { CancelScope, ExceptionGroup, all, sleep, sleepForever } from "../../src/index.ts";
+import { currentStatistics } from "../../src/hazmat.ts";
+import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
+
+test("gives what the bodies returned, in their order", () => {
+  virtual(function* () {
+    const [a, b, c] = yield* all([
+      function* () {
+        yield* sleep(30);
+        return "a";
+      },
+      function* () {
+        yield* sleep(10);
+        return 2;
+      },
+      () => sleep(20),
+    ]);
+    expect([a.length, b + 1, c]).toEqual([1, 3, undefined]);
+    expect(yield* all([])).toEqual([]);
+  });
+});
+
+test("the first that throws cancels the others, and all have ended when it comes out", () => {
+  virtual(function* () {
+    const before = currentStatistics().tasksLiving;
+    const log: string[] = [];
+    const error = yield* errorOf(
+      all([
+        function* () {
+          yield* sleep(10);
+          throw new Error("mine");
+        },
+        function* () {
+          try {
+            yield* sleepForever();
+          } finally {
+            log.push("cleaned up");
+          }
+        },
+      ]),
+    );
+    expect(error).toBeInstanceOf(ExceptionGroup);
+    expect(error.errors.map((one: Error) => one.message)).toEqual(["mine"]);
+    expect(log).toEqual(["cleaned up"]);
+    expect(currentStatistics().tasksLiving).toBe(before);
+  });
+});
+
+test("cancelled from outside, it cancels all of them", () => {
+  virtual(function* () {
+    const scope = new CancelScope({ timeout: 5 });
+    yield* scope.run(() => all([() => sleepForever(), () => sleep(1)]));
+    expect(scope.cancelledCaught).toBe(true);
+  });
+});
+
+test("what is no array of functions is refused at once", () => {
+  for (const wrong of [undefined, {}, () => sleep(1), [sleep(1)], [null]] as any[]) {
+    expect(thrownBy(() => all(wrong))).toBeInstanceOf(TypeError);
+  }
+});

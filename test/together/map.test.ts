@@ -1,0 +1,108 @@
+import { expect, test } from "bun:test";
+import { CancelScope, ExceptionGroup, currentTime, map, sleep, sleepForever } from "../../src/index.ts";
+import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
+
+test("gives what fn returned, in the order of the items, and at most so many run at once", () => {
+  for (const concurrency of [1, 2, 3, 10, Infinity]) {
+    virtual(
+      function* () {
+        let running = 0;
+        let most = 0;
+        const results = yield* map(
+          [50, 10, 40, 20, 30],
+          function* (ms, index) {
+            most = Math.max(most, ++running);
+            yield* sleep(ms);
+            running--;
+            return `${index}:${ms}`;
+          },
+          { concurrency },
+        );
+        expect(results).toEqual(["0:50", "1:10", "2:40", "3:20", "4:30"]);
+        expect(most).toBe(Math.min(concurrency, 5));
+      },
+      { seed: 3 },
+    );
+  }
+});
+
+test("without an option all run at once; of no items it gives an empty array", () => {
+  virtual(function* () {
+    yield* map([10, 20, 30], sleep);
+    expect(currentTime()).toBe(30);
+    expect(yield* map([], sleep)).toEqual([]);
+  });
+});
+
+test("items are taken as there is room, and the iteration is closed when one throws", () => {
+  virtual(function* () {
+    let taken = 0;
+    let closed = false;
+    const endless = {
+      *[Symbol.iterator](): Generator<number, void, void> {
+        try {
+          for (;;) yield taken++;
+        } finally {
+          closed = true;
+        }
+      },
+    };
+    const error = yield* errorOf(
+      map(
+        endless,
+        function* (item) {
+          yield* sleep(1);
+          if (item === 20) throw new Error("enough");
+        },
+        { concurrency: 4 },
+      ),
+    );
+    expect(error).toBeInstanceOf(ExceptionGroup);
+    expect(closed).toBe(true);
+    expect(taken).toBeLessThanOrEqual(24);
+  });
+});
+
+test("an iteration that throws cancels what runs", () => {
+  virtual(function* () {
+    const items = {
+      *[Symbol.iterator](): Generator<number, void, void> {
+        yield 1;
+        throw new Error("no more");
+      },
+    };
+    const error = yield* errorOf(map(items, () => sleepForever()));
+    expect(error.errors[0].message).toBe("no more");
+  });
+});
+
+test("cancelled from outside, it cancels all of them and takes no more", () => {
+  virtual(function* () {
+    const scope = new CancelScope({ timeout: 5 });
+    let calls = 0;
+    yield* scope.run(() =>
+      map(
+        [1, 2, 3, 4],
+        () => {
+          calls++;
+          return sleepForever();
+        },
+        { concurrency: 2 },
+      ),
+    );
+    expect(scope.cancelledCaught).toBe(true);
+    expect(calls).toBe(2);
+  });
+});
+
+test("arguments that make no sense are refused at once", () => {
+  for (const items of [undefined, null, 3, {}] as any[]) {
+    expect(thrownBy(() => map(items, sleep))).toBeInstanceOf(TypeError);
+  }
+  expect(thrownBy(() => map([1], 1 as any))).toBeInstanceOf(TypeError);
+  expect(thrownBy(() => map([1], sleep, null as any))).toBeInstanceOf(TypeError);
+  expect(thrownBy(() => map([1], sleep, { concurrency: "2" as any }))).toBeInstanceOf(TypeError);
+  for (const concurrency of [0, -1, 1.5, NaN]) {
+    expect(thrownBy(() => map([1], sleep, { concurrency }))).toBeInstanceOf(RangeError);
+  }
+});
