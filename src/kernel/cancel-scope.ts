@@ -5,6 +5,7 @@ import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
 import type { Coroutine, Operation, Trap } from "./operation.ts";
 import { DONE } from "./operation.ts";
 import type { Runner } from "./runner.ts";
+import { ScopeSignals } from "./scope-signals.ts";
 import { deliverInterruption } from "./suspension.ts";
 import type { Task } from "./task.ts";
 import { taskOfContext, thread } from "./thread.ts";
@@ -38,6 +39,8 @@ export interface CancelScopeOptions {
   readonly timeout?: number;
   /** Whether cancellation from outside is kept away. */
   readonly shield?: boolean;
+  /** Cancels the scope when it aborts, with its reason. Listened to only while the scope runs. */
+  readonly signal?: AbortSignal;
 }
 
 const NEW = 0;
@@ -58,8 +61,10 @@ export class CancelScope {
   #timeout: number | undefined;
   #shield: boolean;
   #caught = false;
-  /** Its own cancellation, if it was cancelled. */
-  #own: CancelCause | null = null;
+  /** @internal */
+  signals: ScopeSignals | null = null;
+  /** @internal Its own cancellation, if it was cancelled. */
+  own: CancelCause | null = null;
 
   // With these it is a Deadline. It does not say so: the package's declarations leave out what is internal.
   /** @internal Its deadline. */
@@ -85,18 +90,19 @@ export class CancelScope {
   #lastTask: Task | null = null;
 
   /**
-   * @param options `deadline` or `timeout` (not both), in milliseconds; `shield`.
+   * @param options `deadline` or `timeout` (not both), in milliseconds; `shield`; `signal`.
    * @throws TypeError, RangeError for options of the wrong type, negative or NaN.
    */
   constructor(options: CancelScopeOptions = {}) {
     checkOptions(options, "new CancelScope(options)");
-    const { deadline, timeout, shield = false } = options;
+    const { deadline, timeout, shield = false, signal } = options;
     if (deadline !== undefined && timeout !== undefined) {
       throw new TypeError("new CancelScope(options): give deadline or timeout, not both");
     }
     if (deadline !== undefined) this.time = checkTime(deadline, "new CancelScope({ deadline }): deadline");
     if (timeout !== undefined) this.#timeout = checkDuration(timeout, "new CancelScope({ timeout }): timeout");
     this.#shield = checkShield(shield, "new CancelScope({ shield }): shield");
+    if (signal !== undefined) this.signals = new ScopeSignals(this, checkSignal(signal));
   }
 
   /**
@@ -115,7 +121,19 @@ export class CancelScope {
    * wins; later calls do nothing. Not a checkpoint.
    */
   cancel(reason?: unknown): void {
-    if (this.#own === null) this.cancelFor("explicit", reason);
+    if (this.own === null) this.cancelFor("explicit", reason);
+  }
+
+  /**
+   * An AbortSignal that is aborted when work in the scope is cancelled, by the scope itself or from outside, with the
+   * Cancelled that its tasks get as the reason: for `fetch` and whatever else takes one. It is aborted in the midst of the
+   * cancellation, so its listeners must not throw. It is the same one each time. Not a checkpoint.
+   */
+  get signal(): AbortSignal {
+    this.signals ??= new ScopeSignals(this, null);
+    const { signal } = this.signals;
+    this.signals.deliver();
+    return signal;
   }
 
   /**
@@ -136,8 +154,8 @@ export class CancelScope {
     const wasDue = runner !== null && this.#isDue(runner);
     this.time = time;
     this.#timeout = undefined;
-    if (runner !== null && this.#own === null && (wasDue || this.#isDue(runner))) {
-      this.#own = new CancelCause("deadline");
+    if (runner !== null && this.own === null && (wasDue || this.#isDue(runner))) {
+      this.own = new CancelCause("deadline");
       this.#forgetDeadline();
       if (this.#phase === ENTERED) runner.deferDelivery(spread(this));
     } else if (this.#phase === ENTERED) this.#rememberDeadline();
@@ -154,7 +172,7 @@ export class CancelScope {
 
   /** Whether `cancel()` was called, or the deadline has passed. Reading it changes nothing. */
   get cancelCalled(): boolean {
-    if (this.#own !== null) return true;
+    if (this.own !== null) return true;
     if (this.#phase === EXITED || this.time === Infinity) return false;
     const runner = this.runner ?? thread.runner;
     return runner !== null && this.#isDue(runner);
@@ -171,39 +189,39 @@ export class CancelScope {
 
   /** @internal Cancels for a cause of the scheduler's own; does nothing if the scope is cancelled already. */
   cancelFor(source: CancelSource, reason?: unknown): void {
-    if (this.#own !== null) return;
+    if (this.own !== null) return;
     let by = source === "explicit" || source === "nursery" ? thread.task : null;
     if (source === "explicit") by ??= taskOfContext(); // the code of an async task, resumed
-    this.#own = new CancelCause(source, reason, by?.name);
+    this.own = new CancelCause(source, reason, by?.name);
     this.#forgetDeadline();
     if (this.#phase === ENTERED) this.#recalculate();
   }
 
   /** @internal Its deadline is due: it counts as cancelled, and the tasks concerned are answered, not yet aborted. */
-  expire(): Task[] {
-    this.#own ??= new CancelCause("deadline");
+  expire(): Reached[] {
+    this.own ??= new CancelCause("deadline");
     return spread(this);
   }
 
   #recalculate(): void {
-    for (const task of spread(this)) deliverInterruption(task);
+    deliver(spread(this));
   }
 
   /** @internal What its tasks' cause should be, from itself and its parent. */
   rightCause(): CancelCause | null {
-    if (this.#own !== null) return this.#own;
+    if (this.own !== null) return this.own;
     return this.#shield || this.parent === null ? null : this.parent.cause;
   }
 
   /** @internal Its own deadline as others see it: -Infinity once cancelled. */
   get ownDeadline(): number {
-    return this.#own !== null ? -Infinity : this.time;
+    return this.own !== null ? -Infinity : this.time;
   }
 
   #rememberDeadline(): void {
     const { deadlines } = this.runner as Runner;
     deadlines.remove(this);
-    if (this.time === Infinity || this.#own !== null) return;
+    if (this.time === Infinity || this.own !== null) return;
     deadlines.add(this);
     (this.runner as Runner).deadlineMoved();
   }
@@ -234,6 +252,10 @@ export class CancelScope {
       this.#timeout = undefined;
     }
     if (this.time !== Infinity) this.#rememberDeadline();
+    if (this.signals !== null) {
+      this.signals.listen();
+      this.signals.deliver();
+    }
   }
 
   /**
@@ -243,6 +265,7 @@ export class CancelScope {
   exit(task: Task, outcome: ScopeOutcome): void {
     const parent = this.parent as CancelScope;
     this.#forgetDeadline();
+    this.signals?.unlisten();
     this.#phase = EXITED;
     // Caught only if the cancellation is this scope's own work, not one that comes from outside (gh trio #1175).
     const mine = this.cause !== null && (this.#shield || parent.cause === null);
@@ -322,20 +345,34 @@ export interface ScopeOutcome {
   error: unknown;
 }
 
+/** What a cancellation reaches, by way of the tree. */
+export type Reached = Task | ScopeSignals;
+
+/** Tells what a cancellation has reached. */
+export function deliver(reached: readonly Reached[]): void {
+  for (const one of reached) {
+    if (one instanceof ScopeSignals) one.deliver();
+    else deliverInterruption(one);
+  }
+}
+
 /**
  * Carries a changed cause down the tree from `top`, and answers the tasks that are cancelled by it, in tree order: a
  * scope's own tasks as they came to be in it, then the scopes within it as they were entered. A walk with links and no
  * recursion: nesting may be thousands deep.
  */
-export function spread(top: CancelScope): Task[] {
-  const reached: Task[] = [];
+export function spread(top: CancelScope): Reached[] {
+  const reached: Reached[] = [];
   let scope: CancelScope | null = top;
   while (scope !== null) {
     const right = scope.rightCause();
     let below: CancelScope | null = null;
     if ((right === null) !== (scope.cause === null)) {
       scope.cause = right;
-      if (right !== null) for (let task = scope.firstTask; task !== null; task = task.nextInScope) reached.push(task);
+      if (right !== null) {
+        if (scope.signals !== null) reached.push(scope.signals);
+        for (let task = scope.firstTask; task !== null; task = task.nextInScope) reached.push(task);
+      }
       below = scope.firstChild;
     }
     if (below !== null) {
@@ -424,6 +461,11 @@ export function checkTime(value: number, name: string): number {
     throw new RangeError(`${name} must be a time in milliseconds of the run's clock, not NaN`);
   }
   return value;
+}
+
+function checkSignal(value: AbortSignal): AbortSignal {
+  if (value instanceof AbortSignal) return value;
+  throw new TypeError(`new CancelScope({ signal }): signal must be an AbortSignal, not ${describe(value)}`);
 }
 
 function checkShield(value: boolean, name: string): boolean {

@@ -1,6 +1,6 @@
 import { DeadlockError, KeyboardInterrupt, TrioInternalError, UsageError } from "../errors.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
-import { CancelScope, spread } from "./cancel-scope.ts";
+import { CancelScope, deliver, spread, type Reached } from "./cancel-scope.ts";
 import type { Clock } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import { describe, isClass } from "./describe.ts";
@@ -52,7 +52,7 @@ export interface Statistics {
   readonly io: IoStatistics;
 }
 
-type Due = readonly Task[] | Sleep;
+type Due = readonly Reached[] | Sleep;
 
 /**
  * The scheduler of one run: steps tasks, fires deadlines, and says how long the host may wait. It works in passes: what
@@ -395,8 +395,8 @@ export class Runner {
   }
 
   /** Tasks that are to be aborted in the next pass. */
-  deferDelivery(tasks: readonly Task[]): void {
-    this.due.push(tasks);
+  deferDelivery(reached: readonly Reached[]): void {
+    this.due.push(reached);
     if (this.asleep) this.host.wake();
   }
 
@@ -409,7 +409,7 @@ export class Runner {
     this.due = [];
     for (const item of due) {
       if (!(item instanceof Sleep)) {
-        for (const task of item) deliverInterruption(task);
+        deliver(item);
       } else if ((item.task as Task).scope.cause !== null) deliverInterruption(item.task as Task);
       else item.fire();
     }
@@ -419,7 +419,7 @@ export class Runner {
   moved(tasks: readonly Task[], scopes: readonly CancelScope[]): void {
     const reached = scopes.flatMap((scope) => spread(scope));
     for (const task of tasks) deliverInterruption(task);
-    for (const task of reached) deliverInterruption(task);
+    deliver(reached);
   }
 
   // ---- Ends --------------------------------------------------------------------------------------------------------
