@@ -22,6 +22,7 @@ import type {
   Operation,
   ReceiveChannel,
   RunOptions,
+  Selected,
   SemaphoreOptions,
   SemaphoreStatistics,
   SendChannel,
@@ -57,6 +58,7 @@ export type Types = {
     Operation<void>,
     ReceiveChannel<void>,
     RunOptions,
+    Selected<[]>,
     SemaphoreOptions,
     SemaphoreStatistics,
     SendChannel<void>,
@@ -112,7 +114,7 @@ const NAMES = {
     CancelScope Nursery TASK_STATUS_IGNORED
     abortable call currentEffectiveDeadline currentTime failAfter failAt fromPromise isCancelled moveOnAfter moveOnAt
     named openNursery run runSync sleep sleepForever sleepUntil
-    CapacityLimiter Condition Event Lock Semaphore StrictFIFOLock openMemoryChannel
+    CapacityLimiter Condition Event Lock Semaphore StrictFIFOLock openMemoryChannel select
     all map race
   `,
   hazmat: `

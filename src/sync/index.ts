@@ -9,10 +9,9 @@ export { Condition, type ConditionStatistics } from "./condition.ts";
 export { Event, type EventStatistics } from "./event.ts";
 export type { Held } from "./held.ts";
 export { Lock, StrictFIFOLock, type LockStatistics } from "./lock.ts";
-export {
-  type MemoryChannelStatistics,
-  type ReceiveChannel,
-  type SendChannel,
-  openMemoryChannel,
-} from "./memory-channel.ts";
+export type { MemoryChannelStatistics } from "./channel.ts";
+export { openMemoryChannel } from "./memory-channel.ts";
+export type { ReceiveChannel } from "./receive-channel.ts";
+export { select, type Selected } from "./select.ts";
+export type { SendChannel } from "./send-channel.ts";
 export { Semaphore, type SemaphoreOptions, type SemaphoreStatistics } from "./semaphore.ts";

@@ -1,0 +1,112 @@
+import { BrokenResourceError, ClosedResourceError, WouldBlock } from "../errors.ts";
+import type { Operation, Task } from "../hazmat.ts";
+import {
+  Channel,
+  ChannelOperation,
+  type MemoryChannelStatistics,
+  type Selection,
+  Waiter,
+  closedMeanwhile,
+  failAll,
+} from "./channel.ts";
+
+/**
+ * The end of a memory channel that values come out of: see {@link openMemoryChannel}. Disposable, for `using`.
+ *
+ * Trio: `trio.MemoryReceiveChannel`.
+ */
+export class ReceiveChannel<T> implements Disposable {
+  readonly #channel: Channel<T>;
+  #closed = false;
+
+  /** @internal */
+  constructor(channel: object) {
+    if (!(channel instanceof Channel)) {
+      throw new TypeError("new ReceiveChannel(): openMemoryChannel(capacity) makes channels");
+    }
+    this.#channel = channel as Channel<T>;
+    this.#channel.openReceivers++;
+  }
+
+  /**
+   * Receives the next value, waiting for one if need be. Cancelled, none was taken. A checkpoint. Trio: `receive`.
+   *
+   * @throws EndOfChannel when no more will come. ClosedResourceError when this end is or becomes closed.
+   */
+  receive(): Operation<T> {
+    return new Receive(this, this.#channel);
+  }
+
+  /** Receives a value if there is one. Not a checkpoint. Trio: `receive_nowait`. @throws WouldBlock when there is none; as `receive`. */
+  receiveNoWait(): T {
+    this.checkOpen("receiveNoWait");
+    if (this.#channel.hasValue) return this.#channel.take();
+    throw new WouldBlock("ReceiveChannel.receiveNoWait(): the channel is empty, and nobody waits to send");
+  }
+
+  /** Another end of the same channel, which is closed on its own. Not a checkpoint. @throws ClosedResourceError */
+  clone(): ReceiveChannel<T> {
+    this.checkOpen("clone");
+    return new ReceiveChannel<T>(this.#channel);
+  }
+
+  /**
+   * Closes this end: who is receiving from it gets ClosedResourceError. After the last one, what lies in the channel is
+   * dropped, and senders get BrokenResourceError. Closing twice is fine. Not a checkpoint. Trio: `close`.
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const channel = this.#channel;
+    failAll(channel.receivers, () => closedMeanwhile("ReceiveChannel.receive()"), this);
+    if (--channel.openReceivers > 0) return;
+    failAll(channel.senders, () => new BrokenResourceError("every end that could receive this was closed"));
+    channel.buffer.clear();
+  }
+
+  /** {@link ReceiveChannel.close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Trio: `statistics`. Not a checkpoint. */
+  statistics(): MemoryChannelStatistics {
+    return this.#channel.statistics();
+  }
+
+  /** @internal */
+  checkOpen(method: string): void {
+    if (this.#closed) throw new ClosedResourceError(`ReceiveChannel.${method}(): this end of the channel is closed`);
+  }
+}
+
+class Receive<T> extends ChannelOperation<T> {
+  static {
+    this.prototype.operationName = "ReceiveChannel.receive()";
+  }
+  readonly #end: ReceiveChannel<T>;
+  readonly #channel: Channel<T>;
+  #atOnce = false;
+  #value: T | undefined = undefined;
+
+  constructor(end: ReceiveChannel<T>, channel: Channel<T>) {
+    super();
+    this.#end = end;
+    this.#channel = channel;
+  }
+
+  attempt(): boolean {
+    this.#end.checkOpen("receive");
+    if (!this.#channel.hasValue) return false;
+    this.#value = this.#channel.take();
+    return (this.#atOnce = true);
+  }
+
+  enqueue(task: Task, selection: Selection | null): Waiter<T> {
+    return new Waiter<T>(task, this.#end, undefined, this.#channel.receivers, selection);
+  }
+
+  result(woken: unknown): T {
+    return this.#atOnce ? (this.#value as T) : (woken as T);
+  }
+}

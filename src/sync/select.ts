@@ -1,0 +1,77 @@
+import { Abort, yieldIndefinitely, type Operation, type Task } from "../hazmat.ts";
+import { ChannelOperation, Selection } from "./channel.ts";
+import { MaybeWait } from "./maybe-wait.ts";
+
+/** What {@link select} gives: which case came true, and what it gives. */
+export type Selected<Cases extends readonly Operation<unknown>[]> = {
+  [K in keyof Cases & `${number}`]: Cases[K] extends Operation<infer T>
+    ? readonly [index: K extends `${infer Index extends number}` ? Index : number, value: T]
+    : never;
+}[keyof Cases & `${number}`];
+
+/**
+ * Waits until one of several sends and receives of memory channels can happen, and makes that one happen: exactly one,
+ * whatever comes at the same time; the others did not. If several can, it is the first in the list. Cancelled, none has
+ * happened. A checkpoint.
+ *
+ *     const [which, value] = yield* select([orders.receive(), replies.send(reply)]);
+ *     if (which === 0) handle(value);
+ *
+ * For a time limit put it into `moveOnAfter`. Trio has none (#242).
+ *
+ * @param cases fresh operations: `channel.receive()`, `channel.send(value)`.
+ * @throws TypeError at once for anything else, RangeError for none at all: nothing could happen.
+ * @throws what the first case that cannot happen any more throws: EndOfChannel, ClosedResourceError, BrokenResourceError.
+ */
+export function select<const Cases extends readonly Operation<unknown>[]>(cases: Cases): Operation<Selected<Cases>> {
+  if (!Array.isArray(cases)) throw new TypeError("select(cases): cases must be an array of sends and receives");
+  if (cases.length === 0) throw new RangeError("select(cases): cases must not be empty: nothing could happen");
+  for (const [index, one] of cases.entries()) {
+    if (one instanceof ChannelOperation) continue;
+    throw new TypeError(
+      `select(cases): cases[${index}] must be channel.receive() or channel.send(value) of a memory channel; for others, ` +
+        "start tasks, or use race()",
+    );
+  }
+  return new Select(cases as unknown as readonly ChannelOperation<unknown>[]) as unknown as Operation<Selected<Cases>>;
+}
+
+class Select extends MaybeWait<readonly [number, unknown]> {
+  static {
+    this.prototype.operationName = "select()";
+  }
+  readonly #cases: readonly ChannelOperation<unknown>[];
+  readonly #selection = new Selection();
+  /** The case that could happen at once. */
+  #atOnce = -1;
+
+  constructor(cases: readonly ChannelOperation<unknown>[]) {
+    super();
+    this.#cases = cases;
+  }
+
+  override [Symbol.iterator](): this {
+    super[Symbol.iterator]();
+    for (const one of this.#cases) one[Symbol.iterator](); // they are used up, though nobody drives them
+    return this;
+  }
+
+  protected attempt(task: Task): boolean {
+    this.#atOnce = this.#cases.findIndex((one) => one.attempt(task));
+    return this.#atOnce >= 0;
+  }
+
+  protected wait(task: Task): Operation<unknown> {
+    for (const one of this.#cases) one.enqueue(task, this.#selection);
+    return yieldIndefinitely(() => {
+      this.#selection.giveUp();
+      return Abort.SUCCEEDED;
+    });
+  }
+
+  protected result(woken: unknown): readonly [number, unknown] {
+    const { chosen, waiters } = this.#selection;
+    const index = chosen === null ? this.#atOnce : waiters.indexOf(chosen);
+    return [index, this.#cases[index]!.result(woken)];
+  }
+}
