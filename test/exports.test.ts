@@ -115,6 +115,7 @@ const NAMES = {
     abortable call currentEffectiveDeadline currentTime failAfter failAt fromPromise isCancelled moveOnAfter moveOnAt
     named openNursery run runSync sleep sleepForever sleepUntil
     CapacityLimiter Condition Event Lock Semaphore StrictFIFOLock openMemoryChannel select
+    pumpFromStream pumpToStream toAsyncIterable toReadableStream toWritableStream
     all map race
   `,
   hazmat: `

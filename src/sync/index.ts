@@ -15,3 +15,4 @@ export type { ReceiveChannel } from "./receive-channel.ts";
 export { select, type Selected } from "./select.ts";
 export type { SendChannel } from "./send-channel.ts";
 export { Semaphore, type SemaphoreOptions, type SemaphoreStatistics } from "./semaphore.ts";
+export { pumpFromStream, pumpToStream, toAsyncIterable, toReadableStream, toWritableStream } from "./web-streams.ts";

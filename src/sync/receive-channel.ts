@@ -1,5 +1,8 @@
-import { BrokenResourceError, ClosedResourceError, WouldBlock } from "../errors.ts";
-import type { Operation, Task } from "../hazmat.ts";
+import { BrokenResourceError, ClosedResourceError, EndOfChannel, WouldBlock } from "../errors.ts";
+import type { Coroutine, Operation, Task } from "../hazmat.ts";
+import { call } from "../kernel/frame-operation.ts";
+import type { Trap } from "../kernel/operation.ts";
+import { operation } from "../kernel/operation-of.ts";
 import {
   Channel,
   ChannelOperation,
@@ -35,6 +38,39 @@ export class ReceiveChannel<T> implements Disposable {
    */
   receive(): Operation<T> {
     return new Receive(this, this.#channel);
+  }
+
+  /**
+   * Receives until no more will come, and calls `body(value)` for each: a task function, which runs as a frame of the current
+   * task, or a plain function. A checkpoint for each value.
+   *
+   *     yield* receive.forEach(function* (order) {
+   *       yield* handle(order);
+   *     });
+   *
+   * Trio: `async for`.
+   *
+   * @throws TypeError at once if `body` is no function. ClosedResourceError. What `body` throws.
+   */
+  forEach(body: (value: T) => Coroutine<unknown> | void): Operation<void> {
+    if (typeof body !== "function") {
+      throw new TypeError("ReceiveChannel.forEach(body): body must be a function of the value received");
+    }
+    return operation("ReceiveChannel.forEach()", () => this.#forEach(body));
+  }
+
+  *#forEach(body: (value: T) => Coroutine<unknown> | void): Generator<Trap, void, any> {
+    for (;;) {
+      let value: T;
+      try {
+        value = yield* this.receive();
+      } catch (error) {
+        if (error instanceof EndOfChannel) return;
+        throw error;
+      }
+      const made = body(value);
+      if (made !== undefined) yield* call(() => made);
+    }
   }
 
   /** Receives a value if there is one. Not a checkpoint. Trio: `receive_nowait`. @throws WouldBlock when there is none; as `receive`. */

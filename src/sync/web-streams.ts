@@ -1,0 +1,206 @@
+/**
+ * Between memory channels and the Web's streams, with backpressure: nothing is taken from one side before the other can
+ * have it. `to…Stream` give the channel's end to code outside the run; the pumps are for a task that moves what a stream
+ * has, or wants.
+ */
+import { Cancelled, EndOfChannel, RunFinishedError } from "../errors.ts";
+import { currentCallSoonThreadAndSignalSafe, spawnSystemTask, type CallSoon, type Operation } from "../hazmat.ts";
+import { fromPromise } from "../kernel/promise.ts";
+import type { Trap } from "../kernel/operation.ts";
+import { operation } from "../kernel/operation-of.ts";
+import { ReceiveChannel } from "./receive-channel.ts";
+import { SendChannel } from "./send-channel.ts";
+
+/**
+ * What comes out of a channel, for code outside the run: `for await (const value of toAsyncIterable(channel))`. A value is
+ * taken when it is asked for. The end is the iteration's from now on: leaving the loop closes it, and the iteration ends
+ * when no more will come. Called in the run; used anywhere in its thread, but not in tasks of the run, for which
+ * `channel.receive()` is there. Not a checkpoint.
+ *
+ * When the run is over, the iteration throws RunFinishedError.
+ *
+ * @throws TypeError if `channel` is no receiving end. UsageError outside a run.
+ */
+export function toAsyncIterable<T>(channel: ReceiveChannel<T>): AsyncIterableIterator<T, undefined> {
+  checkEnd(channel, ReceiveChannel, "toAsyncIterable(channel)");
+  const inRun = new InRun();
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () =>
+      inRun.result(function* (): Generator<Trap, IteratorResult<T, undefined>, any> {
+        try {
+          return { done: false, value: yield* channel.receive() };
+        } catch (error) {
+          if (error instanceof EndOfChannel) return { done: true, value: undefined };
+          throw error;
+        }
+      }),
+    return() {
+      inRun.do(() => channel.close());
+      return Promise.resolve({ done: true, value: undefined });
+    },
+  };
+}
+
+/**
+ * What comes out of a channel as a ReadableStream, for code outside the run: `new Response(toReadableStream(channel))`.
+ * Nothing is taken ahead. The end is the stream's from now on: cancelling the stream closes it. Not a checkpoint.
+ *
+ * When the run is over before the channel has ended, the stream is in error with RunFinishedError.
+ *
+ * @throws TypeError if `channel` is no receiving end. UsageError outside a run.
+ */
+export function toReadableStream<T>(channel: ReceiveChannel<T>): ReadableStream<T> {
+  checkEnd(channel, ReceiveChannel, "toReadableStream(channel)");
+  const values = toAsyncIterable(channel);
+  return new ReadableStream<T>(
+    {
+      async pull(controller) {
+        const { done, value } = await values.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value as T);
+      },
+      async cancel() {
+        await values.return!();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/**
+ * A WritableStream that sends into a channel, for code outside the run: a write is done when its value was sent. The end is
+ * the stream's from now on: closing or aborting the stream closes it. Not a checkpoint.
+ *
+ * A write fails with BrokenResourceError when nobody is left to receive, with RunFinishedError when the run is over.
+ *
+ * @throws TypeError if `channel` is no sending end. UsageError outside a run.
+ */
+export function toWritableStream<T>(channel: SendChannel<T>): WritableStream<T> {
+  checkEnd(channel, SendChannel, "toWritableStream(channel)");
+  const inRun = new InRun();
+  return new WritableStream<T>(
+    {
+      write: (value) => inRun.result(() => channel.send(value)),
+      close: () => inRun.do(() => channel.close()),
+      abort: () => inRun.do(() => channel.close()),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/**
+ * Reads a ReadableStream to its end, and sends what it gives into a channel, one by one. However it ends, the channel's end
+ * is closed; unless the stream came to its end, it is cancelled too. A checkpoint for each value.
+ *
+ *     nursery.startSoon(() => pumpFromStream(response.body!, send));
+ *
+ * @throws TypeError at once for an argument, also for a stream that is locked. What the stream fails with; BrokenResourceError
+ *   when nobody is left to receive.
+ */
+export function pumpFromStream<T>(stream: ReadableStream<T>, channel: SendChannel<T>): Operation<void> {
+  const call = "pumpFromStream(stream, channel)";
+  if (!(stream instanceof ReadableStream)) throw new TypeError(`${call}: stream must be a ReadableStream`);
+  if (stream.locked) throw new TypeError(`${call}: stream is locked: somebody else reads it`);
+  checkEnd(channel, SendChannel, call);
+  return operation("pumpFromStream()", function* (): Generator<Trap, void, any> {
+    const reader = stream.getReader();
+    let ended = false;
+    try {
+      for (;;) {
+        const { done, value } = yield* fromPromise(reader.read());
+        ended = done;
+        if (done) return;
+        yield* channel.send(value as T);
+      }
+    } finally {
+      channel.close();
+      // What that comes to is the stream's own affair: nobody reads it any more.
+      if (!ended) reader.cancel().catch(() => {});
+      reader.releaseLock();
+    }
+  });
+}
+
+/**
+ * Receives from a channel to its end, and writes what comes to a WritableStream, waiting for room; then closes the stream, and
+ * waits for that. If it ends in any other way the stream is aborted. The channel's end is closed in any case. A checkpoint
+ * for each value.
+ *
+ * @throws TypeError at once for an argument, also for a stream that is locked. What the stream fails with.
+ */
+export function pumpToStream<T>(channel: ReceiveChannel<T>, stream: WritableStream<T>): Operation<void> {
+  const call = "pumpToStream(channel, stream)";
+  checkEnd(channel, ReceiveChannel, call);
+  if (!(stream instanceof WritableStream)) throw new TypeError(`${call}: stream must be a WritableStream`);
+  if (stream.locked) throw new TypeError(`${call}: stream is locked: somebody else writes to it`);
+  return operation("pumpToStream()", function* (): Generator<Trap, void, any> {
+    const writer = stream.getWriter();
+    writer.closed.catch(() => {}); // the same error comes out of ready, write and close
+    try {
+      for (;;) {
+        yield* fromPromise(writer.ready);
+        let value: T;
+        try {
+          value = yield* channel.receive();
+        } catch (error) {
+          if (!(error instanceof EndOfChannel)) throw error;
+          break;
+        }
+        yield* fromPromise(writer.write(value));
+      }
+      yield* fromPromise(writer.close());
+    } catch (error) {
+      writer.abort(error).catch(() => {});
+      throw error;
+    } finally {
+      channel.close();
+      writer.releaseLock();
+    }
+  });
+}
+
+/** Does things in the run that it was made in, for code outside. */
+class InRun {
+  readonly #callSoon: CallSoon = currentCallSoonThreadAndSignalSafe();
+
+  /** What the operation gives that `make` makes, done by a system task. Rejects with RunFinishedError when the run ends first. */
+  result<T>(make: () => Operation<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#queue(() => {
+      spawnSystemTask(function* forOutside() {
+        try {
+          resolve(yield* make());
+        } catch (error) {
+          if (!(error instanceof Cancelled)) reject(error);
+          else {
+            reject(new RunFinishedError("the run that this channel belongs to is over"));
+            throw error;
+          }
+        }
+      });
+    }, reject);
+    return promise;
+  }
+
+  /** Has `fn` called in the run; when that is over, there is nothing left to do it to. */
+  do(fn: () => void): void {
+    this.#queue(fn, () => {});
+  }
+
+  #queue(fn: () => void, onFinished: (error: RunFinishedError) => void): void {
+    try {
+      this.#callSoon(fn);
+    } catch (error) {
+      if (!(error instanceof RunFinishedError)) throw error;
+      onFinished(error);
+    }
+  }
+}
+
+function checkEnd(channel: unknown, End: typeof SendChannel | typeof ReceiveChannel, call: string): void {
+  if (channel instanceof End) return;
+  throw new TypeError(`${call}: channel must be a ${End.name}, as openMemoryChannel(capacity) gives them`);
+}
