@@ -46,4 +46,4 @@ export {
   type SemaphoreStatistics,
   type SendChannel,
 } from "./sync/index.ts";
-export { all, map, race, type MapOptions } from "./together/index.ts";
+export { all, catchGroup, map, race, type GroupHandler, type MapOptions } from "./together/index.ts";

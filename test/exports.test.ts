@@ -13,6 +13,7 @@ import type {
   Coroutine,
   ErrorMatcher,
   EventStatistics,
+  GroupHandler,
   Held,
   Instrument,
   LockStatistics,
@@ -49,6 +50,7 @@ export type Types = {
     Coroutine<void>,
     ErrorMatcher,
     EventStatistics,
+    GroupHandler,
     Held,
     Instrument,
     LockStatistics,
@@ -116,7 +118,7 @@ const NAMES = {
     named openNursery run runSync sleep sleepForever sleepUntil
     CapacityLimiter Condition Event Lock Semaphore StrictFIFOLock openMemoryChannel select
     pumpFromStream pumpToStream toAsyncIterable toReadableStream toWritableStream
-    all map race
+    all catchGroup map race
   `,
   hazmat: `
     ${LOWLEVEL_COMMON}

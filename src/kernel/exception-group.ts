@@ -1,5 +1,6 @@
 import { Cancelled } from "../errors.ts";
 import { describe } from "./describe.ts";
+import { errorTree } from "./error-tree.ts";
 
 /** What {@link ExceptionGroup.split} looks for: a class, or a predicate. */
 export type ErrorMatcher = (abstract new (...args: any[]) => unknown) | ((error: unknown) => boolean);
@@ -14,6 +15,17 @@ export type ErrorMatcher = (abstract new (...args: any[]) => unknown) | ((error:
 export class ExceptionGroup extends AggregateError {
   static {
     this.prototype.name = "ExceptionGroup";
+    // What `Bun.inspect` and `console.log` show: a tree of its errors, each with its stack and its causes.
+    Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+      value(
+        this: ExceptionGroup,
+        _depth: number,
+        options: object,
+        inspect: (value: unknown, options: object) => string,
+      ) {
+        return errorTree(this, (value) => inspect(value, options));
+      },
+    });
   }
 
   #loose = false;

@@ -5,5 +5,6 @@
  * May import: the public low-level API, `src/errors.ts`, and what is public of the kernel.
  */
 export { all } from "./all.ts";
+export { catchGroup, type GroupHandler } from "./catch-group.ts";
 export { map, type MapOptions } from "./map.ts";
 export { race } from "./race.ts";
