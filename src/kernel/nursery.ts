@@ -3,8 +3,10 @@ import { notResumed } from "./by-hand.ts";
 import { CancelScope, type ScopeOutcome } from "./cancel-scope.ts";
 import { checkOptions, describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
-import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
+import { FrameOperation, checkCoroutine, checkTaskFunction } from "./frame-operation.ts";
+import { named } from "./named.ts";
 import { DONE, SUSPENDED, type Coroutine, type Operation, type Trap } from "./operation.ts";
+import { operation } from "./operation-of.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { Abort, type AbortResult } from "./abort.ts";
 import { block, wake, type Blocker } from "./suspension.ts";
@@ -49,6 +51,10 @@ export class Nursery {
   #lastChild: Task | null = null;
   #children = 0;
   #pendingStarts = 0;
+  /** The scopes of its living services. */
+  #services: Set<CancelScope> | null = null;
+  /** Only services were left, and have been cancelled. */
+  #endsServices = false;
   #bodyRunning = true;
   #closed = false;
   /** The operation whose task waits for the last child, while it does. */
@@ -95,6 +101,42 @@ export class Nursery {
   ): Operation<V> {
     checkTaskFunction(fn, "nursery.start(fn)");
     return new Start<A, V>(this, fn, args);
+  }
+
+  /**
+   * Starts a service: a task that runs `fn(...args)` for the others, as {@link Nursery.startSoon} does, but is not waited for.
+   * When the body and every other child have ended, the services are cancelled, and then waited for. One that ends before is
+   * like any other child, and one that throws fails the nursery. Not a checkpoint.
+   *
+   *     nursery.startService(sendHeartbeats, connection);
+   *
+   * Trio has none (#1521).
+   *
+   * @throws UsageError, TypeError as startSoon.
+   */
+  startService<A extends unknown[]>(fn: (...args: A) => Coroutine<unknown>, ...args: A): void {
+    checkTaskFunction(fn, "nursery.startService(fn)");
+    const scope = new CancelScope();
+    const service = (...given: A): Operation<void> => {
+      const made = checkCoroutine(fn(...given), fn, "nursery.startService(fn)");
+      return operation("nursery.startService()", () => this.#serve(scope, made));
+    };
+    this.startSoon(named(fn, service), ...args);
+    (this.#services ??= new Set()).add(scope);
+    if (this.#endsServices) scope.cancelFor("nursery", DONE_SERVING);
+  }
+
+  *#serve(scope: CancelScope, made: Coroutine<unknown>): Generator<Trap, void, any> {
+    try {
+      yield* scope.run(() => made);
+    } finally {
+      (this.#services as Set<CancelScope>).delete(scope);
+    }
+  }
+
+  #endServices(): void {
+    this.#endsServices = true;
+    for (const scope of this.#services as Set<CancelScope>) scope.cancelFor("nursery", DONE_SERVING);
   }
 
   #checkOpen(): void {
@@ -177,7 +219,11 @@ export class Nursery {
 
   /** @internal */
   checkClosed(): void {
-    if (this.#bodyRunning || this.#children > 0 || this.#pendingStarts > 0) return;
+    if (this.#bodyRunning || this.#pendingStarts > 0) return;
+    if (this.#children > 0) {
+      if (this.#children === this.#services?.size && !this.#endsServices) this.#endServices();
+      return;
+    }
     this.#closed = true;
     const join = this.#joining;
     if (join === null) return;
@@ -243,6 +289,8 @@ export class Nursery {
     hidden.checkClosed();
   }
 }
+
+const DONE_SERVING = "the nursery's body and its other tasks have ended";
 
 /** A Cancelled does not end the wait for children, nor is it noted (gh trio #1457); Ctrl-C is one of the errors. */
 function keepKeyboardInterrupt(nursery: Nursery, raiseCancel: () => never): AbortResult {
