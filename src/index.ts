@@ -10,6 +10,7 @@ export { named } from "./kernel/named.ts";
 export { Nursery, TASK_STATUS_IGNORED, openNursery, type NurseryOptions, type TaskStatus } from "./kernel/nursery.ts";
 export type { AsyncOperation, Coroutine, Operation, TaskFunction, Trap } from "./kernel/operation.ts";
 export { abortable, fromPromise, isCancelled } from "./kernel/promise.ts";
+export { stopRequested, untilStopRequested, type GracefulCancel } from "./kernel/stop-request.ts";
 export { currentTime, sleep, sleepForever, sleepUntil } from "./kernel/sleep.ts";
 export type { Task } from "./kernel/task.ts";
 export {

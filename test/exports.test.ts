@@ -13,6 +13,7 @@ import type {
   Coroutine,
   ErrorMatcher,
   EventStatistics,
+  GracefulCancel,
   GroupHandler,
   Held,
   Instrument,
@@ -50,6 +51,7 @@ export type Types = {
     Coroutine<void>,
     ErrorMatcher,
     EventStatistics,
+    GracefulCancel,
     GroupHandler,
     Held,
     Instrument,
@@ -118,7 +120,7 @@ const NAMES = {
     named openNursery run runSync sleep sleepForever sleepUntil
     CapacityLimiter Condition Event Lock Semaphore StrictFIFOLock openMemoryChannel select
     pumpFromStream pumpToStream toAsyncIterable toReadableStream toWritableStream
-    all catchGroup map race
+    all catchGroup map race stopRequested untilStopRequested
   `,
   hazmat: `
     ${LOWLEVEL_COMMON}

@@ -6,6 +6,7 @@ import type { Coroutine, Operation, Trap } from "./operation.ts";
 import { DONE } from "./operation.ts";
 import type { Runner } from "./runner.ts";
 import { ScopeSignals } from "./scope-signals.ts";
+import { type GracefulCancel, isGraceful, tellStopRequested } from "./stop-request.ts";
 import { deliverInterruption } from "./suspension.ts";
 import type { Task } from "./task.ts";
 import { taskOfContext, thread } from "./thread.ts";
@@ -63,6 +64,8 @@ export class CancelScope {
   #caught = false;
   /** @internal */
   signals: ScopeSignals | null = null;
+  /** Its grace, if it was cancelled with one: when that is over, in the run's time, and why. */
+  #grace: { readonly over: number; readonly cause: CancelCause } | null = null;
   /** @internal Its own cancellation, if it was cancelled. */
   own: CancelCause | null = null;
 
@@ -119,9 +122,42 @@ export class CancelScope {
   /**
    * Cancels: blocked tasks in the scope are aborted now, others find it at their next checkpoint. The first reason
    * wins; later calls do nothing. Not a checkpoint.
+   *
+   * With `{ grace: ms, reason? }`, in two steps: tasks in the scope are asked to stop, which they see by `stopRequested()` and
+   * can wait for by `untilStopRequested()`; `ms` milliseconds of the run's clock later what is left is cancelled. Once given,
+   * a grace can be shortened by a further call, and never be made longer, also not by moving the deadline.
+   *
+   * @throws TypeError, RangeError for a grace that is no number of milliseconds, NaN or negative. UsageError for one of a scope
+   *   that no run has: when would it be over?
    */
   cancel(reason?: unknown): void {
-    if (this.own === null) this.cancelFor("explicit", reason);
+    if (this.own !== null) return;
+    if (isGraceful(reason)) this.#cancelGracefully(reason);
+    else this.cancelFor("explicit", reason);
+  }
+
+  #cancelGracefully({ grace, reason }: GracefulCancel): void {
+    checkDuration(grace, "scope.cancel({ grace }): grace");
+    const runner = this.runner ?? thread.runner;
+    if (runner === null) {
+      throw new UsageError("scope.cancel({ grace }): outside a run there is no clock to count the grace by");
+    }
+    if (this.#phase === EXITED) return;
+    const over = runner.clock.currentTime() + grace;
+    if (this.#grace !== null && this.#grace.over <= over) return;
+    const by = thread.task ?? taskOfContext();
+    this.#grace = { over, cause: this.#grace?.cause ?? new CancelCause("explicit", reason, by?.name) };
+    if (this.#phase === NEW) {
+      this.time = Math.min(this.time, over); // a timeout goes on counting from the entry
+      return;
+    }
+    this.deadline = Math.min(this.time, over);
+    tellStopRequested(runner);
+  }
+
+  /** Whether it was cancelled, with a grace or without one, or its deadline has passed: what `stopRequested()` sees in it. */
+  get stopRequested(): boolean {
+    return this.#grace !== null || this.cancelCalled;
   }
 
   /**
@@ -152,10 +188,10 @@ export class CancelScope {
     }
     const runner = this.runner ?? thread.runner;
     const wasDue = runner !== null && this.#isDue(runner);
-    this.time = time;
+    this.time = this.#grace === null ? time : Math.min(time, this.#grace.over);
     this.#timeout = undefined;
     if (runner !== null && this.own === null && (wasDue || this.#isDue(runner))) {
-      this.own = new CancelCause("deadline");
+      this.own = this.#causeOfDeadline();
       this.#forgetDeadline();
       if (this.#phase === ENTERED) runner.deferDelivery(spread(this));
     } else if (this.#phase === ENTERED) this.#rememberDeadline();
@@ -167,10 +203,14 @@ export class CancelScope {
   }
   set shield(value: boolean) {
     this.#shield = checkShield(value, "scope.shield");
-    if (this.#phase === ENTERED) this.#recalculate();
+    if (this.#phase !== ENTERED) return;
+    this.#recalculate();
+    tellStopRequested(this.runner as Runner);
   }
 
-  /** Whether `cancel()` was called, or the deadline has passed. Reading it changes nothing. */
+  /**
+   * Whether `cancel()` was called, or the deadline has passed. Not yet while a grace lasts. Reading it changes nothing.
+   */
   get cancelCalled(): boolean {
     if (this.own !== null) return true;
     if (this.#phase === EXITED || this.time === Infinity) return false;
@@ -199,8 +239,12 @@ export class CancelScope {
 
   /** @internal Its deadline is due: it counts as cancelled, and the tasks concerned are answered, not yet aborted. */
   expire(): Reached[] {
-    this.own ??= new CancelCause("deadline");
+    this.own ??= this.#causeOfDeadline();
     return spread(this);
+  }
+
+  #causeOfDeadline(): CancelCause {
+    return this.#grace !== null && this.#grace.over <= this.time ? this.#grace.cause : new CancelCause("deadline");
   }
 
   #recalculate(): void {
@@ -248,7 +292,8 @@ export class CancelScope {
     task.scope.removeTask(task);
     this.addTask(task);
     if (this.#timeout !== undefined) {
-      this.time = task.runner.clock.currentTime() + this.#timeout;
+      const time = task.runner.clock.currentTime() + this.#timeout;
+      this.time = this.#grace === null ? time : Math.min(time, this.#grace.over);
       this.#timeout = undefined;
     }
     if (this.time !== Infinity) this.#rememberDeadline();
