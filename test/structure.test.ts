@@ -45,7 +45,12 @@ const MAY_IMPORT: Record<string, string[]> = {
 const ABOVE_HAZMAT = ["sync", "together", "net", "socket"];
 
 /** The protocol by which an operation is made and driven is open to whoever makes one; it knows nothing of a runner. */
-const OPERATION_PROTOCOL = ["src/kernel/operation.ts", "src/kernel/operation-of.ts", "src/kernel/single-use.ts"];
+const OPERATION_PROTOCOL = [
+  "src/kernel/attempt.ts",
+  "src/kernel/operation.ts",
+  "src/kernel/operation-of.ts",
+  "src/kernel/single-use.ts",
+];
 
 function zoneOf(file: string): string {
   const [top, second] = file.split("/");

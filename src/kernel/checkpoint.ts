@@ -4,8 +4,23 @@ import { DONE, SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { CANCEL_POINT, CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
+/**
+ * The first half of `yieldIfCancelled`: whether something interrupts `task`, which is then at a schedule point, and is to be
+ * asked again after it by {@link checkInterruption}.
+ */
+export function interruptedAtOnce(task: Task): boolean {
+  task.points |= CANCEL_POINT;
+  if (task.scope.cause === null && !task.kiPending) {
+    task.runner.collectDue();
+    if (task.scope.cause === null) return false;
+  }
+  task.points = CHECKPOINT;
+  task.runner.enqueue(task);
+  return true;
+}
+
 /** Throws what interrupts `task`, if anything does. */
-function checkInterruption(task: Task): void {
+export function checkInterruption(task: Task): void {
   if (task.state !== TaskState.Running) throw notResumed(task);
   if (task.kiPending) throw task.runner.takeKeyboardInterrupt();
   const { cause } = task.scope;
@@ -47,14 +62,7 @@ class YieldIfCancelled extends SchedulePoint {
     if (task === null) {
       const driver = drivingTask(this);
       this.task = driver;
-      driver.points |= CANCEL_POINT;
-      if (driver.scope.cause === null && !driver.kiPending) {
-        driver.runner.collectDue();
-        if (driver.scope.cause === null) return DONE;
-      }
-      driver.points = CHECKPOINT;
-      driver.runner.enqueue(driver);
-      return SUSPENDED;
+      return interruptedAtOnce(driver) ? SUSPENDED : DONE;
     }
     // A shield raised around the task meanwhile makes this return: it is not cancelled any more.
     checkInterruption(task);

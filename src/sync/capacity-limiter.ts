@@ -1,8 +1,8 @@
 import { UsageError, WouldBlock } from "../errors.ts";
 import { ParkingLot, currentTask, type Operation, type Task } from "../hazmat.ts";
+import { Attempt } from "../kernel/attempt.ts";
 import { type Held, HeldOnce } from "./held.ts";
 import { judgeCount } from "./judge.ts";
-import { MaybeWait } from "./maybe-wait.ts";
 
 export interface CapacityLimiterStatistics {
   readonly borrowedTokens: number;
@@ -151,7 +151,7 @@ export class CapacityLimiter {
   }
 }
 
-class Acquire extends MaybeWait<Held> {
+class Acquire extends Attempt<Held> {
   static {
     this.prototype.operationName = "CapacityLimiter.acquire()";
   }
@@ -176,9 +176,14 @@ class Acquire extends MaybeWait<Held> {
   }
 
   /** Whatever ended the wait, KeyboardInterrupt included (Trio forgets that one). */
-  protected override failed(error: unknown, task: Task): unknown {
+  protected override waitFailed(error: unknown, task: Task): unknown {
     this.#limiter.giveUp(task);
     return error;
+  }
+
+  /** Who woke it has given it. */
+  protected waited(): boolean {
+    return true;
   }
 
   protected result(): Held {

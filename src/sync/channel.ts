@@ -1,7 +1,7 @@
 import { BrokenResourceError, ClosedResourceError, EndOfChannel } from "../errors.ts";
 import { Abort, Result, reschedule, yieldIndefinitely, type Operation, type Task } from "../hazmat.ts";
+import { Attempt } from "../kernel/attempt.ts";
 import { Fifo } from "./fifo.ts";
-import { MaybeWait } from "./maybe-wait.ts";
 
 export interface MemoryChannelStatistics {
   /** How many values lie in the buffer. */
@@ -114,13 +114,14 @@ export class Channel<T> {
 }
 
 /** A send or a receive. It can also be one case of a `select`, which makes its parts happen itself. */
-export abstract class ChannelOperation<T> extends MaybeWait<T> {
+export abstract class ChannelOperation<T> extends Attempt<T> {
   /** Makes it happen, if it can at once. @throws what it fails with. */
-  abstract override attempt(task?: Task): boolean;
+  abstract override attempt(task: Task): boolean;
   /** Has `task` wait for it, alone or in a selection. */
   abstract enqueue(task: Task, selection: Selection | null): Waiter<any>;
-  /** What it gives. @param woken what its waiter was woken with. */
-  abstract override result(woken: unknown): T;
+  /** Its waiter was woken, with `value`: that made it happen. */
+  abstract override waited(value: unknown): true;
+  abstract override result(): T;
 
   protected wait(task: Task): Operation<unknown> {
     const waiter = this.enqueue(task, null);

@@ -7,8 +7,8 @@ import {
   type Operation,
   type Task,
 } from "../hazmat.ts";
+import { Attempt } from "../kernel/attempt.ts";
 import type { Held } from "./held.ts";
-import { MaybeWait } from "./maybe-wait.ts";
 
 export interface LockStatistics {
   readonly locked: boolean;
@@ -123,7 +123,7 @@ export class Lock {
   }
 }
 
-class Acquire extends MaybeWait<Held> {
+class Acquire extends Attempt<Held> {
   static {
     this.prototype.operationName = "Lock.acquire()";
   }
@@ -142,8 +142,13 @@ class Acquire extends MaybeWait<Held> {
     return this.#lock.lot.park();
   }
 
-  protected override failed(error: unknown): unknown {
+  protected override waitFailed(error: unknown): unknown {
     return error instanceof BrokenResourceError ? this.#lock.broken() : error;
+  }
+
+  /** Who woke it has given it. */
+  protected waited(): boolean {
+    return true;
   }
 
   protected result(): Held {

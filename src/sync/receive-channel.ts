@@ -122,7 +122,6 @@ class Receive<T> extends ChannelOperation<T> {
   }
   readonly #end: ReceiveChannel<T>;
   readonly #channel: Channel<T>;
-  #atOnce = false;
   #value: T | undefined = undefined;
 
   constructor(end: ReceiveChannel<T>, channel: Channel<T>) {
@@ -135,14 +134,19 @@ class Receive<T> extends ChannelOperation<T> {
     this.#end.checkOpen("receive");
     if (!this.#channel.hasValue) return false;
     this.#value = this.#channel.take();
-    return (this.#atOnce = true);
+    return true;
   }
 
   enqueue(task: Task, selection: Selection | null): Waiter<T> {
     return new Waiter<T>(task, this.#end, undefined, this.#channel.receivers, selection);
   }
 
-  result(woken: unknown): T {
-    return this.#atOnce ? (this.#value as T) : (woken as T);
+  waited(value: unknown): true {
+    this.#value = value as T;
+    return true;
+  }
+
+  result(): T {
+    return this.#value as T;
   }
 }

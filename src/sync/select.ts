@@ -1,6 +1,6 @@
 import { Abort, yieldIndefinitely, type Operation, type Task } from "../hazmat.ts";
+import { Attempt } from "../kernel/attempt.ts";
 import { ChannelOperation, Selection } from "./channel.ts";
-import { MaybeWait } from "./maybe-wait.ts";
 
 /** What {@link select} gives: which case came true, and what it gives. */
 export type Selected<Cases extends readonly Operation<unknown>[]> = {
@@ -36,14 +36,14 @@ export function select<const Cases extends readonly Operation<unknown>[]>(cases:
   return new Select(cases as unknown as readonly ChannelOperation<unknown>[]) as unknown as Operation<Selected<Cases>>;
 }
 
-class Select extends MaybeWait<readonly [number, unknown]> {
+class Select extends Attempt<readonly [number, unknown]> {
   static {
     this.prototype.operationName = "select()";
   }
   readonly #cases: readonly ChannelOperation<unknown>[];
   readonly #selection = new Selection();
-  /** The case that could happen at once. */
-  #atOnce = -1;
+  /** The case that happened. */
+  #chosen = -1;
 
   constructor(cases: readonly ChannelOperation<unknown>[]) {
     super();
@@ -57,8 +57,8 @@ class Select extends MaybeWait<readonly [number, unknown]> {
   }
 
   protected attempt(task: Task): boolean {
-    this.#atOnce = this.#cases.findIndex((one) => one.attempt(task));
-    return this.#atOnce >= 0;
+    this.#chosen = this.#cases.findIndex((one) => one.attempt(task));
+    return this.#chosen >= 0;
   }
 
   protected wait(task: Task): Operation<unknown> {
@@ -69,9 +69,13 @@ class Select extends MaybeWait<readonly [number, unknown]> {
     });
   }
 
-  protected result(woken: unknown): readonly [number, unknown] {
+  protected waited(value: unknown): boolean {
     const { chosen, waiters } = this.#selection;
-    const index = chosen === null ? this.#atOnce : waiters.indexOf(chosen);
-    return [index, this.#cases[index]!.result(woken)];
+    this.#chosen = waiters.indexOf(chosen!);
+    return this.#cases[this.#chosen]!.waited(value);
+  }
+
+  protected result(): readonly [number, unknown] {
+    return [this.#chosen, this.#cases[this.#chosen]!.result()];
   }
 }

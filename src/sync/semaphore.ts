@@ -1,8 +1,8 @@
 import { UsageError, WouldBlock } from "../errors.ts";
 import { ParkingLot, type Operation } from "../hazmat.ts";
+import { Attempt } from "../kernel/attempt.ts";
 import { type Held, HeldOnce } from "./held.ts";
 import { judgeCount } from "./judge.ts";
-import { MaybeWait } from "./maybe-wait.ts";
 
 export interface SemaphoreOptions {
   /** A release that would raise the value above this is an error. Default: no limit. */
@@ -96,7 +96,7 @@ export class Semaphore {
   }
 }
 
-class Acquire extends MaybeWait<Held> {
+class Acquire extends Attempt<Held> {
   static {
     this.prototype.operationName = "Semaphore.acquire()";
   }
@@ -115,6 +115,11 @@ class Acquire extends MaybeWait<Held> {
 
   protected wait(): Operation<void> {
     return this.#lot.park();
+  }
+
+  /** Who woke it has given it. */
+  protected waited(): boolean {
+    return true;
   }
 
   protected result(): Held {

@@ -103,5 +103,9 @@ class Send<T> extends ChannelOperation<void> {
     return new Waiter(task, this.#end, this.#value, this.#channel.senders, selection);
   }
 
+  waited(): true {
+    return true;
+  }
+
   result(): void {}
 }

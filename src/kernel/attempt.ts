@@ -1,0 +1,80 @@
+import { AsyncDrive } from "./async-drive.ts";
+import { interruptedAtOnce, checkInterruption } from "./checkpoint.ts";
+import { notResumed } from "./by-hand.ts";
+import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
+import { SingleUse, drivingTask } from "./single-use.ts";
+import { SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
+
+const CHECKING = 0;
+const WAITING = 1;
+const LEAVING = 2;
+
+/**
+ * The idiom of a call that may have to wait (S52), as one object. If the task is cancelled nothing happens. What can be had
+ * at once is taken, and then others run while cancellation waits, for it has happened. Else the task waits, and takes it
+ * after that, or has been given it. Every successful way is one checkpoint.
+ */
+export abstract class Attempt<T> extends SingleUse<T> {
+  private stage = CHECKING;
+  private waiting: Iterator<Trap, unknown> | null = null;
+
+  /** Takes it, if it can be had now. @returns whether it was. @throws what the operation fails with. */
+  protected abstract attempt(task: Task): boolean;
+  /** What to wait for, when it could not be had. */
+  protected abstract wait(task: Task): Operation<unknown>;
+  /**
+   * The wait is over, and gave `value`. @returns whether the operation has come true with that; else it waits again. Having
+   * waited is a schedule point already.
+   */
+  protected abstract waited(value: unknown, task: Task): boolean;
+  /** The wait ended with `error`. @returns what the operation throws. */
+  protected waitFailed(error: unknown, _task: Task): unknown {
+    return error;
+  }
+  /** What the operation gives. */
+  protected abstract result(): T;
+
+  override [Symbol.asyncIterator](): unknown {
+    return new AsyncDrive(this[Symbol.iterator]());
+  }
+
+  next(): IteratorResult<Trap, T> {
+    let { task } = this;
+    if (task === null) {
+      task = drivingTask(this);
+      this.task = task;
+      if (interruptedAtOnce(task)) return SUSPENDED;
+    } else {
+      if (this.stage === LEAVING) {
+        if (task.state !== TaskState.Running) throw notResumed(task);
+        return { done: true, value: this.result() };
+      }
+      if (this.stage === WAITING) return this.goOnWaiting(task);
+      // A shield raised around the task meanwhile makes it go on: it is not cancelled any more.
+      checkInterruption(task);
+    }
+    if (this.attempt(task)) {
+      this.stage = LEAVING;
+      task.points |= SCHEDULE_POINT;
+      task.runner.enqueue(task);
+      return SUSPENDED;
+    }
+    this.stage = WAITING;
+    this.waiting = this.wait(task)[Symbol.iterator]();
+    return this.goOnWaiting(task);
+  }
+
+  private goOnWaiting(task: Task): IteratorResult<Trap, T> {
+    for (;;) {
+      let step: IteratorResult<Trap, unknown>;
+      try {
+        step = this.waiting!.next();
+      } catch (error) {
+        throw this.waitFailed(error, task);
+      }
+      if (step.done !== true) return step;
+      if (this.waited(step.value, task)) return { done: true, value: this.result() };
+      this.waiting = this.wait(task)[Symbol.iterator]();
+    }
+  }
+}
