@@ -45,6 +45,15 @@ export interface EffectLatch {
   readonly await: EffectOf<void>;
 }
 
+/** Only ever handed back to effect. */
+export interface EffectQueue<A> {
+  readonly value?: A;
+}
+
+export interface EffectSemaphore {
+  withPermits(permits: number): <A>(effect: EffectOf<A>) => EffectOf<A>;
+}
+
 export interface EffectModule {
   readonly Effect: {
     gen<A>(body: () => Iterator<unknown, A>): EffectOf<A>;
@@ -70,4 +79,10 @@ export interface EffectModule {
     interruptAll(fibers: readonly EffectFiber<unknown>[]): EffectOf<void>;
   };
   readonly Latch: { make(open?: boolean): EffectOf<EffectLatch> };
+  readonly Queue: {
+    bounded<A>(capacity: number): EffectOf<EffectQueue<A>>;
+    offer<A>(queue: EffectQueue<A>, value: A): EffectOf<boolean>;
+    take<A>(queue: EffectQueue<A>): EffectOf<A>;
+  };
+  readonly Semaphore: { make(permits: number): EffectOf<EffectSemaphore> };
 }

@@ -1,5 +1,5 @@
-import { ParkingLot, yieldBriefly, type Operation } from "../hazmat.ts";
-import { operation } from "../kernel/operation-of.ts";
+import { ParkingLot, type Operation } from "../hazmat.ts";
+import { Attempt } from "../kernel/attempt.ts";
 
 export interface EventStatistics {
   /** How many tasks wait for the event. */
@@ -29,11 +29,39 @@ export class Event {
 
   /** Waits until it has happened. A checkpoint, also when it has happened already. Trio: `wait`. */
   wait(): Operation<void> {
-    return operation("Event.wait()", () => (this.#set ? yieldBriefly() : this.#lot.park())[Symbol.iterator]());
+    return new Wait(this, this.#lot);
   }
 
   /** Trio: `statistics`. Not a checkpoint. */
   statistics(): EventStatistics {
     return { tasksWaiting: this.#lot.size };
   }
+}
+
+class Wait extends Attempt<void> {
+  static {
+    this.prototype.operationName = "Event.wait()";
+  }
+  readonly #event: Event;
+  readonly #lot: ParkingLot;
+
+  constructor(event: Event, lot: ParkingLot) {
+    super();
+    this.#event = event;
+    this.#lot = lot;
+  }
+
+  protected attempt(): boolean {
+    return this.#event.isSet;
+  }
+
+  protected wait(): Operation<void> {
+    return this.#lot.park();
+  }
+
+  protected waited(): boolean {
+    return true;
+  }
+
+  protected result(): void {}
 }
