@@ -1,8 +1,10 @@
+import { Abort, type AbortResult } from "./abort.ts";
 import { AsyncDrive } from "./async-drive.ts";
 import { interruptedAtOnce, checkInterruption } from "./checkpoint.ts";
 import { notResumed } from "./by-hand.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
+import type { Blocker } from "./suspension.ts";
 import { SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
 const CHECKING = 0;
@@ -14,7 +16,7 @@ const LEAVING = 2;
  * at once is taken, and then others run while cancellation waits, for it has happened. Else the task waits, and takes it
  * after that, or has been given it. Every successful way is one checkpoint.
  */
-export abstract class Attempt<T> extends SingleUse<T> {
+export abstract class Attempt<T> extends SingleUse<T> implements Blocker {
   private stage = CHECKING;
   private waiting: Iterator<Trap, unknown> | null = null;
 
@@ -34,6 +36,11 @@ export abstract class Attempt<T> extends SingleUse<T> {
   /** What the operation gives. */
   protected abstract result(): T;
 
+  /** Never asked: the task is blocked in what it waits for, and else runnable. */
+  abort(): AbortResult {
+    return Abort.FAILED;
+  }
+
   override [Symbol.asyncIterator](): unknown {
     return new AsyncDrive(this[Symbol.iterator]());
   }
@@ -43,7 +50,7 @@ export abstract class Attempt<T> extends SingleUse<T> {
     if (task === null) {
       task = drivingTask(this);
       this.task = task;
-      if (interruptedAtOnce(task)) return SUSPENDED;
+      if (interruptedAtOnce(task, this)) return SUSPENDED;
     } else {
       if (this.stage === LEAVING) {
         if (task.state !== TaskState.Running) throw notResumed(task);
@@ -56,6 +63,7 @@ export abstract class Attempt<T> extends SingleUse<T> {
     if (this.attempt(task)) {
       this.stage = LEAVING;
       task.points |= SCHEDULE_POINT;
+      task.suspension = this;
       task.runner.enqueue(task);
       return SUSPENDED;
     }
@@ -72,7 +80,10 @@ export abstract class Attempt<T> extends SingleUse<T> {
       } catch (error) {
         throw this.waitFailed(error, task);
       }
-      if (step.done !== true) return step;
+      if (step.done !== true) {
+        this.withinThis(step);
+        return step;
+      }
       if (this.waited(step.value, task)) return { done: true, value: this.result() };
       this.waiting = this.wait(task)[Symbol.iterator]();
     }

@@ -456,6 +456,10 @@ export class ScopeRun<T> extends FrameOperation<T | undefined> {
     this.#tooSlow = tooSlow;
   }
 
+  get opened(): CancelScope {
+    return this.#scope;
+  }
+
   protected open(task: Task): void {
     this.#scope.enter(task);
     try {

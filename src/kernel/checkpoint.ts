@@ -1,20 +1,23 @@
+import { Abort, type AbortResult } from "./abort.ts";
 import { AsyncDrive } from "./async-drive.ts";
 import { notResumed } from "./by-hand.ts";
 import { DONE, SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
+import type { Blocker } from "./suspension.ts";
 import { CANCEL_POINT, CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
 /**
  * The first half of `yieldIfCancelled`: whether something interrupts `task`, which is then at a schedule point, and is to be
  * asked again after it by {@link checkInterruption}.
  */
-export function interruptedAtOnce(task: Task): boolean {
+export function interruptedAtOnce(task: Task, operation: Blocker): boolean {
   task.points |= CANCEL_POINT;
   if (task.scope.cause === null && !task.kiPending) {
     task.runner.collectDue();
     if (task.scope.cause === null) return false;
   }
   task.points = CHECKPOINT;
+  task.suspension = operation;
   task.runner.enqueue(task);
   return true;
 }
@@ -28,9 +31,14 @@ export function checkInterruption(task: Task): void {
 }
 
 /** Suspends at most once, and no frame begins or ends with it: an async generator can await it. */
-abstract class SchedulePoint extends SingleUse<void> {
+abstract class SchedulePoint extends SingleUse<void> implements Blocker {
   override [Symbol.asyncIterator](): unknown {
     return new AsyncDrive(this[Symbol.iterator]());
+  }
+
+  /** Never asked: a task at a schedule point is runnable. */
+  abort(): AbortResult {
+    return Abort.FAILED;
   }
 }
 
@@ -44,6 +52,7 @@ class YieldBriefly extends SchedulePoint {
       const driver = drivingTask(this);
       this.task = driver;
       driver.points = CHECKPOINT;
+      driver.suspension = this;
       driver.runner.enqueue(driver);
       return SUSPENDED;
     }
@@ -62,7 +71,7 @@ class YieldIfCancelled extends SchedulePoint {
     if (task === null) {
       const driver = drivingTask(this);
       this.task = driver;
-      return interruptedAtOnce(driver) ? SUSPENDED : DONE;
+      return interruptedAtOnce(driver, this) ? SUSPENDED : DONE;
     }
     // A shield raised around the task meanwhile makes this return: it is not cancelled any more.
     checkInterruption(task);
@@ -79,6 +88,7 @@ class YieldBrieflyNoCancel extends SchedulePoint {
       const driver = drivingTask(this);
       this.task = driver;
       driver.points |= SCHEDULE_POINT;
+      driver.suspension = this;
       driver.runner.enqueue(driver);
       return SUSPENDED;
     }

@@ -14,6 +14,11 @@ export function describe(value: unknown): string {
   }
 }
 
+/** A duration for people to read. */
+export function inMilliseconds(ms: number): string {
+  return `${Math.round(ms)} ms`;
+}
+
 function describeObject(value: object): string {
   try {
     if (isThenable(value)) return "a promise";

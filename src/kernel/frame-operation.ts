@@ -42,7 +42,7 @@ export abstract class FrameOperation<T> extends SingleUse<T> {
       throw isClass(fn) ? notAClass(fn, this.operationName) : error;
     }
     const coroutine = checkCoroutine(made, fn, this.operationName);
-    task.frame = new Frame(task, coroutine, task.frame, currentExtentIsProtected());
+    task.frame = new Frame(task, coroutine, task.frame, this, currentExtentIsProtected());
   }
 
   /** An error that leaves a frame gets the stack of the frames around it, which are not on the engine's stack. */

@@ -2,12 +2,20 @@ import { AsyncReply } from "./async-reply.ts";
 import { Guarded } from "./ki-protection.ts";
 import type { Coroutine, Trap } from "./operation.ts";
 import type { Task } from "./task.ts";
+import type { ScopeOpener } from "./suspension.ts";
 import { thread, type Extent } from "./thread.ts";
+import type { Drivable } from "./undriven.ts";
 
 export type AnyIterator = Iterator<Trap, unknown, unknown> | AsyncIterator<Trap, unknown, unknown>;
 
 /** Enters the asynchronous context it was made in, calls the function there, and comes back. */
 export type Context = <A extends unknown[], R>(fn: (...args: A) => R, ...args: A) => R;
+
+/** What the tree of tasks wants to know of the operation that opened a frame. */
+export interface FrameOpener extends ScopeOpener {
+  readonly operationName: string;
+  readonly origin: Drivable["origin"];
+}
 
 /**
  * A coroutine that the scheduler steps itself. A task has a stack of them: the bodies of scopes, nurseries and `call`
@@ -22,12 +30,21 @@ export class Frame implements Extent {
   readonly parent: Frame | null;
   /** Present for asynchronous frames. */
   readonly reply: AsyncReply | null;
+  /** The operation that opened it; null for a task's first frame. */
+  readonly opener: FrameOpener | null;
   /** Protection from Ctrl-C: the coroutine's own if it has one, else as it was when the frame was made. */
   readonly kiProtected: boolean;
 
-  constructor(task: Task, coroutine: Coroutine<unknown>, parent: Frame | null, kiProtected: boolean) {
+  constructor(
+    task: Task,
+    coroutine: Coroutine<unknown>,
+    parent: Frame | null,
+    opener: FrameOpener | null,
+    kiProtected: boolean,
+  ) {
     this.task = task;
     this.parent = parent;
+    this.opener = opener;
     this.kiProtected = coroutine instanceof Guarded ? coroutine.kiProtected : kiProtected;
     // An operation of ours has both methods, and its synchronous one needs no promise.
     const isPlain = Symbol.iterator in coroutine;

@@ -152,6 +152,13 @@ export class Nursery {
     return this.#closed;
   }
 
+  /** @internal What leaving it waits for. */
+  get waitsFor(): string {
+    const children = this.#children;
+    if (children === 0) return "until calls of its start() have ended";
+    return children === 1 ? "until its child has ended" : `until its ${children} children have ended`;
+  }
+
   /** @internal */
   get firstChild(): Task | null {
     return this.#firstChild;
@@ -238,6 +245,7 @@ export class Nursery {
   join(task: Task, join: Blocker): void {
     task.points |= SCHEDULE_POINT;
     if (this.#closed) {
+      task.suspension = join;
       task.runner.enqueue(task);
       return;
     }
@@ -360,6 +368,14 @@ class OpenNursery<T> extends FrameOperation<T | undefined> {
   abort(_task: Task, raiseCancel: () => never): AbortResult {
     return keepKeyboardInterrupt(this.#nursery as Nursery, raiseCancel);
   }
+
+  get opened(): CancelScope | null {
+    return this.#nursery === null ? null : this.#nursery.cancelScope;
+  }
+
+  describe(): string {
+    return `${this.operationName}, ${(this.#nursery as Nursery).waitsFor}`;
+  }
 }
 
 /**
@@ -472,5 +488,13 @@ class Start<A extends unknown[], V> extends SingleUse<V> {
 
   abort(_task: Task, raiseCancel: () => never): AbortResult {
     return keepKeyboardInterrupt(this.#hidden as Nursery, raiseCancel);
+  }
+
+  get opened(): CancelScope | null {
+    return this.#hidden === null ? null : this.#hidden.cancelScope;
+  }
+
+  describe(): string {
+    return `${this.operationName}, until its task has started`;
   }
 }

@@ -15,7 +15,7 @@ class OperationOf<T> extends SingleUse<T> {
       this.task = drivingTask(this);
       this.#iterator = this.#body();
     }
-    return this.#iterator.next();
+    return this.withinThis(this.#iterator.next());
   }
 }
 

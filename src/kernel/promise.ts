@@ -12,7 +12,8 @@ export class PromiseWait<T> extends Suspension<T> {
   static {
     this.prototype.operationName = "fromPromise()";
   }
-  readonly #promise: PromiseLike<T>;
+  /** Not kept while it is waited for: the task may remember its last operation for long. */
+  #promise: PromiseLike<T> | null;
   #over = false;
 
   constructor(promise: PromiseLike<T>) {
@@ -23,7 +24,9 @@ export class PromiseWait<T> extends Suspension<T> {
   protected begin(task: Task): void {
     task.runner.promiseWaits.add(this);
     // A thenable that is no promise may answer at once, before the task is blocked; a promise never does.
-    Promise.resolve(this.#promise).then(
+    const promise = this.#promise as PromiseLike<T>;
+    this.#promise = null;
+    Promise.resolve(promise).then(
       (value) => {
         if (this.#end(task)) wake(task, value);
       },
@@ -86,7 +89,7 @@ class Abortable<T> extends SingleUse<T> implements Blocker {
     if (task.scope.cause !== null || task.kiPending) {
       // Cancelled already: the function is not called.
       this.task = task;
-      block(task, { operationName: this.operationName, abort: () => Abort.SUCCEEDED });
+      block(task, { operationName: this.operationName, origin: this.origin, abort: () => Abort.SUCCEEDED });
       return SUSPENDED;
     }
     const promise = this.#fn(this.#controller.signal);

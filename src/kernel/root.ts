@@ -22,7 +22,8 @@ export function* root(
         runner.mainNursery = mainNursery;
         startMain(runner, mainNursery, main, signal);
         const { entryQueue } = runner;
-        runner.spawn(() => entryQueue.serve(), [], entryNursery, "run()", true, "<call-soon task>");
+        const serve = (): Coroutine<unknown> => entryQueue.serve();
+        runner.callSoonTask = runner.spawn(serve, [], entryNursery, "run()", true, "<call-soon task>");
       });
       systemNursery.cancelScope.cancelFor("shutdown");
     });

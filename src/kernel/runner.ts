@@ -22,7 +22,7 @@ import type { RunVar } from "./run-var.ts";
 import { Sleep } from "./sleep.ts";
 import { deliverInterruption, wake } from "./suspension.ts";
 import { Task, TaskState } from "./task.ts";
-import { taskTree, tasksBelow } from "./task-tree.ts";
+import { tasksBelow, treeOf } from "./task-tree.ts";
 import { extents, thread } from "./thread.ts";
 import { TimeSlice } from "./time-slice.ts";
 import { reportUndriven, watchUndriven, type Line } from "./undriven.ts";
@@ -54,6 +54,9 @@ export interface Statistics {
 
 type Due = readonly Reached[] | Sleep;
 
+/** An error's message holds so many lines of the tree of tasks. */
+const LONGEST_MESSAGE = 200;
+
 /**
  * The scheduler of one run: steps tasks, fires deadlines, and says how long the host may wait. It works in passes: what
  * became runnable before a pass began takes one step each, what becomes runnable meanwhile waits for the next.
@@ -77,6 +80,7 @@ export class Runner {
   readonly baseContext: Context;
   mainTask: Task | null = null;
   mainNursery: Nursery | null = null;
+  callSoonTask: Task | null = null;
   systemNursery: Nursery | null = null;
   nextTaskId = 0;
   /** The host is waiting, and must be told when there is something to do. */
@@ -93,7 +97,7 @@ export class Runner {
   private ended: { failed: boolean; outcome: unknown } | null = null;
   private internalError: TrioInternalError | null = null;
   /** A deadlock, or a mistake that leaves no way on. */
-  private failure: Error | null = null;
+  failure: Error | null = null;
   private wasAbortedBySignal = false;
   /** What a wait that lasts as long as it may will mean. */
   private primed: "nothing" | "idle" | "autojump" = "nothing";
@@ -183,7 +187,7 @@ export class Runner {
     isSystem: boolean,
   ): Task {
     const task = new Task(this, name, nursery, scope, context, isSystem);
-    task.frame = new Frame(task, coroutine, null, isSystem);
+    task.frame = new Frame(task, coroutine, null, null, isSystem);
     task.coroutine = coroutine;
     scope.addTask(task);
     this.living++;
@@ -198,7 +202,6 @@ export class Runner {
   /** Makes a task runnable, whatever it waited in: it takes its step in the next pass. */
   enqueue(task: Task): void {
     task.state = TaskState.Runnable;
-    task.suspension = null;
     task.abortable = false;
     task.customSleepData = undefined;
     this.queue.push(task);
@@ -447,18 +450,16 @@ export class Runner {
     (this.mainNursery?.cancelScope ?? this.rootScope).cancelFor("shutdown", error);
   }
 
-  tree(): string {
-    return taskTree(this.rootTask);
+  /** The tree of tasks as text, of so many lines at most. */
+  tree(limit: number = LONGEST_MESSAGE): string {
+    return treeOf(this, limit);
   }
 
   /** Nothing can wake anything: main is cancelled, so that clean-up runs, and the run will throw DeadlockError. */
   deadlock(): boolean {
     if (this.failure !== null) return false;
-    this.fail(
-      new DeadlockError(
-        `every task is blocked, no deadline is set, and nothing outside could wake one:\n${this.tree()}`,
-      ),
-    );
+    const why = this.deadlines.size === 0 ? "no deadline is set" : "the clock stands still before the next deadline";
+    this.fail(new DeadlockError(`every task is blocked, ${why}, and nothing outside could wake one:\n${this.tree()}`));
     return true;
   }
 

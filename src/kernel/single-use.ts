@@ -39,6 +39,13 @@ export abstract class SingleUse<T> implements Operation<T>, Iterator<Trap, T, an
 
   abstract next(): IteratorResult<Trap, T>;
 
+  /** For an operation that is made of others: if its task now waits in one of those, the tree of tasks names this one too. */
+  protected withinThis<R>(step: IteratorResult<Trap, R>): IteratorResult<Trap, R> {
+    const { task } = this;
+    if (task !== null && task.state === TaskState.Blocked) task.customSleepData ??= this.operationName;
+    return step;
+  }
+
   /** Reached only by a generator driven by hand: the scheduler gives errors through `next()`. */
   throw(error: unknown): never {
     throw error;

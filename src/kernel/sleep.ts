@@ -1,10 +1,11 @@
 import { yieldBriefly } from "./checkpoint.ts";
 import { checkDuration, checkTime } from "./cancel-scope.ts";
 import type { Deadline } from "./deadlines.ts";
+import { inMilliseconds } from "./describe.ts";
 import type { Operation } from "./operation.ts";
 import { Abort, type AbortResult } from "./abort.ts";
 import { Suspension, wake } from "./suspension.ts";
-import type { Task } from "./task.ts";
+import { TaskState, type Task } from "./task.ts";
 import { currentRunner } from "./thread.ts";
 
 /** Blocks until a time: an entry of the run's deadlines, with no scope around it. */
@@ -40,7 +41,13 @@ export class Sleep extends Suspension<void> implements Deadline {
   /** Its time has come. It may have been aborted since it was found due. */
   fire(): void {
     const task = this.task as Task;
-    if (task.suspension === this) wake(task);
+    if (task.state === TaskState.Blocked && task.suspension === this) wake(task);
+  }
+
+  describe(): string {
+    if (this.time === Infinity) return "sleepForever()";
+    const left = this.time - (this.task as Task).runner.clock.currentTime();
+    return `${this.operationName}, ${inMilliseconds(Math.max(0, left))} left`;
   }
 }
 

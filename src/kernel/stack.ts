@@ -6,8 +6,14 @@
  * is joined to its own, and the scheduler's lines are left out.
  */
 
+/** This file, as stacks name it: with the platform's separator. No match in a bundle. */
+const HERE = /^(.*([\\/]))src\2kernel\2stack\.ts$/.exec(import.meta.filename);
 /** Where the library's sources are; null in a bundle, where its lines cannot be told from the program's. */
-const LIBRARY = /^(.*\/)src\/kernel\/stack\.ts$/.exec(new URL(import.meta.url).pathname)?.[1] ?? null;
+const LIBRARY = HERE?.[1] ?? null;
+const SEPARATOR = HERE?.[2] ?? "/";
+const SOURCES = `${LIBRARY}src${SEPARATOR}`;
+const BINDINGS = `${LIBRARY}ffi${SEPARATOR}`;
+const STEPPER = `${SOURCES}kernel${SEPARATOR}stepper.ts`;
 const joined = new WeakSet<Error>();
 
 /** A stack that has grown to so many characters says enough: an error may pass through thousands of frames. */
@@ -48,14 +54,14 @@ export function programLines(stack: string): string[] {
 /** The lines down to where the scheduler resumed the task: below are those of whoever gave it the thread. */
 function aboveScheduler(stack: string): string[] {
   const lines = stack.split("\n");
-  const resumed = LIBRARY === null ? -1 : lines.findIndex((line) => line.includes(`${LIBRARY}src/kernel/stepper.ts`));
+  const resumed = LIBRARY === null ? -1 : lines.findIndex((line) => line.includes(STEPPER));
   return resumed < 0 ? lines : lines.slice(0, resumed);
 }
 
 function isScheduler(line: string): boolean {
   if (!/^\s+at /.test(line)) return false;
   if (/\(unknown\b/.test(line)) return true; // a constructor that the engine made up
-  if (LIBRARY !== null && (line.includes(`${LIBRARY}src/`) || line.includes(`${LIBRARY}ffi/`))) return true;
+  if (LIBRARY !== null && (line.includes(SOURCES) || line.includes(BINDINGS))) return true;
   return /node:async_hooks|\(native|\bat native|\bat (next|throw|snapshot|run|asyncGeneratorResumeNext)\b.*native/.test(
     line,
   );

@@ -1,16 +1,26 @@
 import { TrioInternalError, UsageError } from "../errors.ts";
 import { Abort, type AbortFunction, type AbortResult } from "./abort.ts";
 import { AsyncDrive } from "./async-drive.ts";
+import type { CancelScope } from "./cancel-scope.ts";
 import { describe } from "./describe.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { Result } from "./result.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { CHECKPOINT, Task, TaskState } from "./task.ts";
 import { thread } from "./thread.ts";
+import type { Drivable } from "./undriven.ts";
+
+/** An operation that may have opened a scope, its own or a nursery's. */
+export interface ScopeOpener {
+  readonly opened?: CancelScope | null;
+}
 
 /** What a blocked task is blocked in. */
-export interface Blocker {
+export interface Blocker extends ScopeOpener {
   readonly operationName: string;
+  readonly origin: Drivable["origin"];
+  /** What the task waits for, as far as that is known, in the place of the bare name. */
+  describe?(): string;
   abort(task: Task, raiseCancel: () => never): AbortResult;
 }
 
@@ -89,7 +99,7 @@ function notBlocked(task: Task): UsageError {
  */
 export function deliverInterruption(task: Task): void {
   const suspension = task.suspension;
-  if (suspension === null || !task.abortable) return;
+  if (suspension === null || !task.abortable) return; // one that was woken keeps the suspension it comes from
   if (task.scope.cause === null && !task.kiPending) return;
   task.abortable = false;
   const raiseCancel = interruptionOf(task);
@@ -113,7 +123,7 @@ export function deliverInterruption(task: Task): void {
     );
   }
   // It may have rescheduled the task itself and answered SUCCEEDED all the same: that is one too many.
-  if (task.suspension !== suspension) {
+  if (task.state !== TaskState.Blocked) {
     task.runner.crash(
       new TrioInternalError(
         `the abort function of task ${task.name} rescheduled the task and returned Abort.SUCCEEDED, which counts as a second reschedule: return Abort.FAILED`,
@@ -150,16 +160,20 @@ class YieldIndefinitely<T> extends Suspension<T> {
   }
   protected begin(): void {}
   abort(task: Task, raiseCancel: () => never): AbortResult {
-    // Whoever cancels, the abort function belongs to the task that is being aborted.
-    const { task: outer, kiProtected } = thread;
-    thread.task = task;
-    thread.kiProtected = true;
-    try {
-      return this.#abortFn(raiseCancel);
-    } finally {
-      thread.task = outer;
-      thread.kiProtected = kiProtected;
-    }
+    return callAbort(task, this.#abortFn, raiseCancel);
+  }
+}
+
+/** @internal Calls an abort function of the program's. Whoever cancels, it belongs to the task that is being aborted. */
+export function callAbort(task: Task, abortFn: AbortFunction, raiseCancel: () => never): AbortResult {
+  const { task: outer, kiProtected } = thread;
+  thread.task = task;
+  thread.kiProtected = true;
+  try {
+    return abortFn(raiseCancel);
+  } finally {
+    thread.task = outer;
+    thread.kiProtected = kiProtected;
   }
 }
 

@@ -12,6 +12,8 @@ import { programLines } from "./stack.ts";
  * rest of a checkpoint, so it is rationed: a run takes {@link STACKS_AT_ONCE} stacks freely and is given
  * {@link STACKS_PER_SECOND} more as time goes by. A program must make thousands of operations a second, for longer than
  * that, before a forgotten one is reported without its line.
+ *
+ * The stack stays with an operation that was driven, and so says where the task is suspended ({@link placeOf}).
  */
 
 const STACKS_AT_ONCE = 1_000;
@@ -92,8 +94,13 @@ function remember(operation: Drivable): void {
 
 function forget(operation: Drivable): void {
   const { origin } = operation;
+  if (origin instanceof Error) {
+    // It stays with the operation: it says where a task stands that is suspended there ({@link placeOf}).
+    older.delete(operation);
+    return;
+  }
   operation.origin = null;
-  if (older.delete(operation) || origin === null || origin === REMEMBERED || origin instanceof Error) return;
+  if (older.delete(operation) || origin === null || origin === REMEMBERED) return;
   origin.count--;
   lost.unregister(operation);
 }
@@ -107,6 +114,16 @@ function count({ operationName, origin }: Drivable): Line {
   if (line === found) lines.set(key, line);
   line.count++;
   return line;
+}
+
+/**
+ * The program's part of the stack that made the operation, innermost first: the line at which a task drives it, in
+ * practice. Empty where no stack was taken.
+ */
+export function placeOf({ origin }: Pick<Drivable, "origin">): string[] {
+  if (!(origin instanceof Error)) return [];
+  const { stack }: { stack?: unknown } = origin; // a program may have its own Error.prepareStackTrace
+  return typeof stack === "string" ? programLines(stack).map((line) => line.trim()) : [];
 }
 
 function keyOf({ operationName, stack }: Line): string {

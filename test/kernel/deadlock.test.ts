@@ -3,6 +3,8 @@ import {
   CancelScope,
   Cancelled,
   DeadlockError,
+  Event,
+  Lock,
   fromPromise,
   moveOnAfter,
   named,
@@ -49,8 +51,52 @@ test("a run in which nothing can wake anything ends with the tree of tasks, and 
   );
   expect(error).toBeInstanceOf(DeadlockError);
   expect(error.message).toContain("main");
-  expect(error.message).toContain("waiter: in ParkingLot.park()");
+  expect(error.message).toContain("waiter: ParkingLot.park()");
   expect(trail).toEqual([expect.any(Cancelled), "cleaned up"]);
+});
+
+test("the error says in whose place each task waits, at which line, and in which scopes", () => {
+  const lock = new Lock();
+  const error = thrownBy(() =>
+    runSync(
+      named("main", () =>
+        openNursery(function* (nursery) {
+          yield* lock.acquire();
+          nursery.startSoon(
+            named("waiter", function* () {
+              yield* new CancelScope().run(() => lock.acquire());
+            }),
+          );
+          yield* new Event().wait();
+        }),
+      ),
+    ),
+  );
+  expect(error.message).toStartWith(
+    "every task is blocked, no deadline is set, and nothing outside could wake one:\nmain: Event.wait(), in ParkingLot.park()\n",
+  );
+  expect(error.message).toMatch(
+    /\n {4}waiter: Lock\.acquire\(\), in ParkingLot\.park\(\)\n {6}at .*deadlock\.test\.ts/,
+  );
+  expect(error.message).toMatch(/\n {6}scope\.run\(\), at .*deadlock\.test\.ts/);
+});
+
+test("of thousands of tasks the error shows as many as can be read", () => {
+  const error = thrownBy(() =>
+    runSync(() =>
+      openNursery(function* (nursery) {
+        for (let i = 0; i < 5_000; i++) nursery.startSoon(sleepForever);
+      }),
+    ),
+  );
+  expect(error.message.split("\n").length).toBeLessThan(210);
+  expect(error.message).toMatch(/\n… and \d{4} more tasks$/);
+});
+
+test("a clock that stands still before a deadline is said to", () => {
+  const error = thrownBy(() => runSync(() => sleep(5), { clock: new MockClock() }));
+  expect(error.message).toStartWith("every task is blocked, the clock stands still before the next deadline, ");
+  expect(error.message).toContain("sleep(), 5 ms left");
 });
 
 test("what main throws in its clean-up is the error's cause", () => {
@@ -83,7 +129,11 @@ test("twice: shielded clean-up that waits for ever ends the run all the same, an
     }),
   );
   expect(error).toBeInstanceOf(DeadlockError);
+  expect(error.message).toStartWith("after main was cancelled for a deadlock, ");
   expect(error.message).toContain("ParkingLot.park()");
+  expect(error.cause).toBeInstanceOf(DeadlockError); // with the tree as it was at first
+  // A reason takes one line of the tree, whatever it says.
+  for (const line of error.message.split("\n")) expect(line.length).toBeLessThan(300);
   expect(runSync(() => sleep(1))).toBeUndefined();
 });
 

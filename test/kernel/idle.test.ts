@@ -43,6 +43,37 @@ describe("waitAllTasksBlocked", () => {
     });
   });
 
+  test("waits for what a jump by hand has woken", () => {
+    const clock = new MockClock();
+    const trail: string[] = [];
+    runSync(
+      function* () {
+        yield* openNursery(function* (nursery) {
+          nursery.startSoon(function* () {
+            trail.push("began");
+            yield* sleep(5);
+            trail.push("woken");
+          });
+          yield* waitAllTasksBlocked();
+          expect(trail).toEqual(["began"]);
+          clock.jump(10);
+          yield* waitAllTasksBlocked();
+          expect(trail).toEqual(["began", "woken"]);
+        });
+      },
+      { clock },
+    );
+  });
+
+  test("in a cancelled scope it throws Cancelled", () => {
+    virtual(function* () {
+      const scope = new CancelScope();
+      scope.cancel();
+      yield* scope.run(() => waitAllTasksBlocked());
+      expect(scope.cancelledCaught).toBe(true);
+    });
+  });
+
   test("has precedence over a jump, though its cushion is longer than the threshold", () => {
     virtual(function* () {
       yield* openNursery(function* (nursery) {
