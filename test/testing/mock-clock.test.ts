@@ -1,7 +1,7 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { currentTime, moveOnAfter, openNursery, runSync, sleep, sleepForever } from "../../src/index.ts";
-import { yieldIfCancelled } from "../../src/hazmat.ts";
-import { MockClock, type MockClockOptions } from "../../src/testing.ts";
+import { currentClock, yieldIfCancelled } from "../../src/hazmat.ts";
+import { MockClock, waitAllTasksBlocked, type MockClockOptions } from "../../src/testing.ts";
 import { passes, thrownBy } from "../kernel/programs.ts";
 
 test("begins at 0, and stands still", () => {
@@ -81,6 +81,139 @@ test("says how long to sleep in real time", () => {
   clock.rate = 10;
   expect(clock.deadlineToSleepTime(1010)).toBeCloseTo(100, -1);
   expect(clock.deadlineToSleepTime(Infinity)).toBe(Infinity);
+});
+
+test("goes exactly at its rate, from when it was set, on top of where it stood", () => {
+  let real = 123;
+  using _now = spyOn(performance, "now").mockImplementation(() => real);
+  const clock = new MockClock();
+  clock.jump(1.5);
+  clock.rate = 2;
+  expect(clock.currentTime()).toBe(1.5);
+  real += 1;
+  expect(clock.currentTime()).toBe(3.5);
+  expect([3.25, 3.5, 4.5].map((time) => clock.deadlineToSleepTime(time))).toEqual([0, 0, 0.5]);
+  clock.rate = 0.5;
+  expect(clock.currentTime()).toBe(3.5);
+  expect([3.25, 3.5, 4.5].map((time) => clock.deadlineToSleepTime(time))).toEqual([0, 0, 2]);
+  clock.jump(0.5);
+  expect(clock.currentTime()).toBe(4);
+  real += 1;
+  expect(clock.currentTime()).toBe(4.5);
+  expect(thrownBy(() => (clock.rate = -1))).toBeInstanceOf(RangeError);
+  expect(clock.rate).toBe(0.5);
+});
+
+test("a rate that is given at its making counts from then", () => {
+  let real = 1e6;
+  using _now = spyOn(performance, "now").mockImplementation(() => real);
+  const clock = new MockClock({ rate: 3 });
+  expect([clock.rate, clock.currentTime()]).toEqual([3, 0]);
+  real += 2;
+  expect(clock.currentTime()).toBe(6);
+});
+
+test("with a threshold of 0 the longest sleeps end at once, at their very times", () => {
+  const clock = new MockClock();
+  clock.autojumpThreshold = 0; // before the run has it
+  runSync(
+    function* () {
+      for (let i = 0; i < 10; i++) {
+        const before = currentTime();
+        yield* sleep(1e7 * i);
+        expect(currentTime()).toBe(before + 1e7 * i);
+      }
+    },
+    { clock },
+  );
+  expect(clock.currentTime()).toBe(45e7);
+});
+
+test("waitAllTasksBlocked with a cushion shorter than the threshold, or none, ends before a jump", () => {
+  const clock = new MockClock({ autojumpThreshold: 1e9 });
+  runSync(
+    function* () {
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(() => sleep(1000));
+        yield* waitAllTasksBlocked();
+        yield* waitAllTasksBlocked(2);
+        expect(currentTime()).toBe(0);
+        nursery.cancelScope.cancel();
+      });
+    },
+    { clock },
+  );
+});
+
+test("a threshold that is lowered after the run was idle under the old one counts at once", () => {
+  const clock = new MockClock({ autojumpThreshold: 1e9 });
+  runSync(
+    function* () {
+      yield* waitAllTasksBlocked();
+      clock.autojumpThreshold = 0;
+      yield* sleep(1e8);
+      expect(currentTime()).toBe(1e8);
+    },
+    { clock },
+  );
+});
+
+test("a threshold that is raised again counts at once, too", () => {
+  const clock = new MockClock({ autojumpThreshold: 0 });
+  runSync(
+    function* () {
+      yield* sleep(5);
+      clock.autojumpThreshold = Infinity;
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(() => sleep(5));
+        yield* waitAllTasksBlocked(3);
+        expect(currentTime()).toBe(5);
+        clock.jump(5);
+      });
+    },
+    { clock },
+  );
+});
+
+test("waitAllTasksBlocked comes before the jumps, and what it lets go on too", () => {
+  const trail: string[] = [];
+  runSync(
+    function* () {
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          yield* sleep(100);
+          trail.push("slept 100");
+        });
+        nursery.startSoon(function* () {
+          yield* waitAllTasksBlocked();
+          trail.push("all blocked");
+          yield* sleep(1000);
+          trail.push("slept 1000");
+        });
+      });
+    },
+    { clock: new MockClock({ autojumpThreshold: 0 }) },
+  );
+  expect(trail).toEqual(["all blocked", "slept 100", "slept 1000"]);
+});
+
+test("another clock that is made, or changed, in a run does nothing to it", () => {
+  runSync(
+    function* () {
+      const before = currentClock();
+      const another = new MockClock({ autojumpThreshold: 0, rate: 3 });
+      another.autojumpThreshold = 1;
+      another.jump(1000);
+      expect(currentClock()).toBe(before);
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(() => sleep(1e9));
+        yield* waitAllTasksBlocked(4);
+        expect(currentTime()).toBe(0);
+        nursery.cancelScope.cancel();
+      });
+    },
+    { clock: new MockClock() },
+  );
 });
 
 test("one clock may serve several runs, and goes on where it stood", () => {

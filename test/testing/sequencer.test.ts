@@ -114,6 +114,47 @@ test("a task that is cancelled while it waits breaks the sequence for all", () =
   });
 });
 
+test("a task whose scope is cancelled before it asks breaks the sequence for all, and for who comes later", () => {
+  virtual(function* () {
+    const sequencer = new Sequencer();
+    const log: string[] = [];
+    yield* openNursery(function* (nursery) {
+      for (const position of [1, 2]) {
+        nursery.startSoon(function* () {
+          const scope = new CancelScope();
+          if (position === 1) scope.cancel();
+          yield* scope.run(function* () {
+            const error = yield* errorOf(sequencer.at(position));
+            if (error instanceof UsageError) log.push(`at(${position})`);
+          });
+        });
+      }
+      using _turn = yield* sequencer.at(0);
+    });
+    expect(log).toEqual(["at(1)", "at(2)"]);
+    expect(yield* errorOf(sequencer.at(3))).toBeInstanceOf(UsageError);
+  });
+});
+
+test("the next position waits for all that the block before it does", () => {
+  virtual(function* () {
+    const sequencer = new Sequencer();
+    const log: string[] = [];
+    yield* openNursery(function* (nursery) {
+      nursery.startSoon(function* () {
+        using _turn = yield* sequencer.at(1);
+        log.push("second");
+      });
+      {
+        using _turn = yield* sequencer.at(0);
+        yield* waitAllTasksBlocked();
+        log.push("first");
+      }
+    });
+    expect(log).toEqual(["first", "second"]);
+  });
+});
+
 test("a holder that is cancelled in its block breaks nothing", () => {
   virtual(function* () {
     const sequencer = new Sequencer();
