@@ -4,7 +4,7 @@
  */
 
 /** Linux: `asm-generic/errno-base.h` and `asm-generic/errno.h`, the same on x64 and arm64. */
-const LINUX = {
+export const LINUX_ERRNO = {
   EPERM: 1,
   ENOENT: 2,
   ESRCH: 3,
@@ -93,18 +93,237 @@ const LINUX = {
   ENOTRECOVERABLE: 131,
 } as const;
 
-/** A name this library knows an errno by: `"EBADF"`. */
-export type ErrnoName = keyof typeof LINUX;
+/** Windows' C runtime: `errno.h`, as far as it has nothing to do with sockets. */
+export const WINDOWS_ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  E2BIG: 7,
+  ENOEXEC: 8,
+  EBADF: 9,
+  ECHILD: 10,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  EXDEV: 18,
+  ENODEV: 19,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  ENFILE: 23,
+  EMFILE: 24,
+  ENOTTY: 25,
+  EFBIG: 27,
+  ENOSPC: 28,
+  ESPIPE: 29,
+  EROFS: 30,
+  EMLINK: 31,
+  EPIPE: 32,
+  EDOM: 33,
+  ERANGE: 34,
+  EDEADLK: 36,
+  ENAMETOOLONG: 38,
+  ENOLCK: 39,
+  ENOSYS: 40,
+  ENOTEMPTY: 41,
+  EILSEQ: 42,
+} as const;
 
-const TABLES: { readonly [platform: string]: Readonly<Record<ErrnoName, number>> | undefined } = { linux: LINUX };
+/** What macOS and FreeBSD have in common, from 4.4BSD: the first 78 numbers of their `sys/errno.h`. */
+export const BSD_ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  E2BIG: 7,
+  ENOEXEC: 8,
+  EBADF: 9,
+  ECHILD: 10,
+  EAGAIN: 35,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  ENOTBLK: 15,
+  EBUSY: 16,
+  EEXIST: 17,
+  EXDEV: 18,
+  ENODEV: 19,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  ENFILE: 23,
+  EMFILE: 24,
+  ENOTTY: 25,
+  ETXTBSY: 26,
+  EFBIG: 27,
+  ENOSPC: 28,
+  ESPIPE: 29,
+  EROFS: 30,
+  EMLINK: 31,
+  EPIPE: 32,
+  EDOM: 33,
+  ERANGE: 34,
+  EDEADLK: 11,
+  ENAMETOOLONG: 63,
+  ENOLCK: 77,
+  ENOSYS: 78,
+  ENOTEMPTY: 66,
+  ELOOP: 62,
+  EUSERS: 68,
+  ENOTSOCK: 38,
+  EDESTADDRREQ: 39,
+  EMSGSIZE: 40,
+  EPROTOTYPE: 41,
+  ENOPROTOOPT: 42,
+  EPROTONOSUPPORT: 43,
+  ESOCKTNOSUPPORT: 44,
+  EPFNOSUPPORT: 46,
+  EAFNOSUPPORT: 47,
+  EADDRINUSE: 48,
+  EADDRNOTAVAIL: 49,
+  ENETDOWN: 50,
+  ENETUNREACH: 51,
+  ENETRESET: 52,
+  ECONNABORTED: 53,
+  ECONNRESET: 54,
+  ENOBUFS: 55,
+  EISCONN: 56,
+  ENOTCONN: 57,
+  ESHUTDOWN: 58,
+  ETOOMANYREFS: 59,
+  ETIMEDOUT: 60,
+  ECONNREFUSED: 61,
+  EHOSTDOWN: 64,
+  EHOSTUNREACH: 65,
+  EALREADY: 37,
+  EINPROGRESS: 36,
+  ESTALE: 70,
+  EDQUOT: 69,
+} as const;
+
+/** macOS, beyond {@link BSD_ERRNO}. */
+export const DARWIN_ERRNO = {
+  ENOMSG: 91,
+  EIDRM: 90,
+  ENOSTR: 99,
+  ENODATA: 96,
+  ETIME: 101,
+  ENOSR: 98,
+  ENOLINK: 97,
+  EPROTO: 100,
+  EMULTIHOP: 95,
+  EBADMSG: 94,
+  EOVERFLOW: 84,
+  EILSEQ: 92,
+  EOPNOTSUPP: 102,
+  ECANCELED: 89,
+  EOWNERDEAD: 105,
+  ENOTRECOVERABLE: 104,
+} as const;
+
+/** FreeBSD, likewise. */
+export const FREEBSD_ERRNO = {
+  ENOMSG: 83,
+  EIDRM: 82,
+  ENOLINK: 91,
+  EPROTO: 92,
+  EMULTIHOP: 90,
+  EBADMSG: 89,
+  EOVERFLOW: 84,
+  EILSEQ: 86,
+  EOPNOTSUPP: 45,
+  ECANCELED: 85,
+  EOWNERDEAD: 96,
+  ENOTRECOVERABLE: 95,
+} as const;
+
+/** Winsock: `winerror.h` under the names without `WSA`, those of POSIX. What POSIX has no name for keeps it whole. */
+export const WINSOCK_ERRNO = {
+  EINTR: 10004,
+  EBADF: 10009,
+  EACCES: 10013,
+  EFAULT: 10014,
+  EINVAL: 10022,
+  EMFILE: 10024,
+  /** WSAEWOULDBLOCK: to POSIX the two names are one. */
+  EAGAIN: 10035,
+  EINPROGRESS: 10036,
+  EALREADY: 10037,
+  ENOTSOCK: 10038,
+  EDESTADDRREQ: 10039,
+  EMSGSIZE: 10040,
+  EPROTOTYPE: 10041,
+  ENOPROTOOPT: 10042,
+  EPROTONOSUPPORT: 10043,
+  ESOCKTNOSUPPORT: 10044,
+  EOPNOTSUPP: 10045,
+  EPFNOSUPPORT: 10046,
+  EAFNOSUPPORT: 10047,
+  EADDRINUSE: 10048,
+  EADDRNOTAVAIL: 10049,
+  ENETDOWN: 10050,
+  ENETUNREACH: 10051,
+  ENETRESET: 10052,
+  ECONNABORTED: 10053,
+  ECONNRESET: 10054,
+  ENOBUFS: 10055,
+  EISCONN: 10056,
+  ENOTCONN: 10057,
+  ESHUTDOWN: 10058,
+  ETOOMANYREFS: 10059,
+  ETIMEDOUT: 10060,
+  ECONNREFUSED: 10061,
+  ELOOP: 10062,
+  ENAMETOOLONG: 10063,
+  EHOSTDOWN: 10064,
+  EHOSTUNREACH: 10065,
+  ENOTEMPTY: 10066,
+  EUSERS: 10068,
+  EDQUOT: 10069,
+  ESTALE: 10070,
+  WSAEPROCLIM: 10067,
+  WSAEREMOTE: 10071,
+  WSASYSNOTREADY: 10091,
+  WSAVERNOTSUPPORTED: 10092,
+  WSANOTINITIALISED: 10093,
+  WSAEDISCON: 10101,
+} as const;
+
+/**
+ * Several numbers may have one name, the last of which is what `ERRNO` gives for it: on Windows that of Winsock, whose
+ * calls are the ones that answer with an errno there.
+ */
+const TABLES: { readonly [platform: string]: readonly Readonly<Record<string, number>>[] | undefined } = {
+  linux: [LINUX_ERRNO],
+  darwin: [BSD_ERRNO, DARWIN_ERRNO],
+  freebsd: [BSD_ERRNO, FREEBSD_ERRNO],
+  win32: [WINDOWS_ERRNO, WINSOCK_ERRNO],
+};
+
+/** A name that every platform has a number for: `"EBADF"`. */
+export type ErrnoName = keyof typeof LINUX_ERRNO &
+  (keyof typeof BSD_ERRNO | (keyof typeof DARWIN_ERRNO & keyof typeof FREEBSD_ERRNO)) &
+  (keyof typeof WINDOWS_ERRNO | keyof typeof WINSOCK_ERRNO);
+
+const tables = TABLES[process.platform] ?? [LINUX_ERRNO];
 
 /**
  * This platform's errno numbers by name. On a platform without a table it is Linux's, so that importing never fails;
  * nothing there makes a system call through `ffi`.
  */
-export const ERRNO: Readonly<Record<ErrnoName, number>> = TABLES[process.platform] ?? LINUX;
+export const ERRNO: Readonly<Record<ErrnoName, number>> = Object.assign({}, ...tables);
 
-const names = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [number, name]));
+const names = new Map<number, string>(
+  tables.flatMap((table) => Object.entries(table).map(([name, number]) => [number, name])),
+);
 
 /** The name of an errno number: `9` → `"EBADF"`. A number no table has is named by itself: `"errno 4242"`. */
 export function errnoName(number: number): string {

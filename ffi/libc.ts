@@ -8,9 +8,14 @@ import type { FFIFunction, Library, Pointer } from "bun:ffi";
 import { SystemError, UnsupportedError } from "../src/errors.ts";
 import { errnoName } from "./errno.ts";
 
-/** Where errno's address is asked: a function of glibc and musl alike. */
-const ERRNO_LOCATION = "__errno_location";
-const LOCATE_ERRNO = { [ERRNO_LOCATION]: { args: [], returns: "ptr" } } as const;
+/** The function that says where errno lies: one of glibc and musl alike, one of macOS and FreeBSD, one of Windows'
+ * runtime. */
+const ERRNO_LOCATIONS: { readonly [platform: string]: string | undefined } = {
+  linux: "__errno_location",
+  darwin: "__error",
+  freebsd: "__error",
+  win32: "_errno",
+};
 
 /**
  * The names of the C library, most likely first. glibc's serves under musl too, whose loader answers to every
@@ -18,6 +23,10 @@ const LOCATE_ERRNO = { [ERRNO_LOCATION]: { args: [], returns: "ptr" } } as const
  */
 const LIBRARIES: { readonly [platform: string]: readonly string[] | undefined } = {
   linux: ["libc.so.6", process.arch === "arm64" ? "libc.musl-aarch64.so.1" : "libc.musl-x86_64.so.1"],
+  darwin: ["libSystem.B.dylib"],
+  freebsd: ["libc.so.7"],
+  // The runtime that every Windows has in itself. Its memory is not to be mixed with that of the one in `bun.exe`.
+  win32: ["msvcrt.dll"],
 };
 
 /**
@@ -28,14 +37,16 @@ const LIBRARIES: { readonly [platform: string]: readonly string[] | undefined } 
 export function bindLibc<Fns extends Record<string, FFIFunction>>(functions: Fns): Library<Fns>["symbols"] {
   const libraries = LIBRARIES[process.platform];
   if (libraries === undefined) {
-    throw new UnsupportedError(`no binding to the C library of ${process.platform}; Linux has one`);
+    throw new UnsupportedError(
+      `no binding to the C library of ${process.platform}; Linux, macOS, FreeBSD and Windows have one`,
+    );
   }
   let failure: unknown;
   for (const library of libraries) {
     try {
       const { symbols } = dlopen(library, functions);
       // Not when it is first asked for: to find it then would overwrite it.
-      errnoAddress ??= dlopen(library, LOCATE_ERRNO).symbols[ERRNO_LOCATION]() as Pointer;
+      errnoAddress ??= locateErrno(library);
       return symbols;
     } catch (error) {
       failure ??= error;
@@ -44,6 +55,29 @@ export function bindLibc<Fns extends Record<string, FFIFunction>>(functions: Fns
   throw new UnsupportedError(`cannot bind ${Object.keys(functions).join(", ")} from ${libraries.join(" or ")}`, {
     cause: failure,
   });
+}
+
+/**
+ * Binds functions of another library, which set errno as the C library's do.
+ *
+ * @throws {Error} when it does not load, or lacks one of the functions.
+ */
+export function bindLibrary<Fns extends Record<string, FFIFunction>>(
+  library: string,
+  functions: Fns,
+): Library<Fns>["symbols"] {
+  bindLibc({ close: { args: ["i32"], returns: "i32" } }); // whatever it is: where errno lies is known from then on
+  return dlopen(library, functions).symbols;
+}
+
+/** The name of the function that says where the calling thread's errno lies. */
+export function errnoLocation(): string {
+  return ERRNO_LOCATIONS[process.platform]!;
+}
+
+function locateErrno(library: string): Pointer {
+  const name = errnoLocation();
+  return dlopen(library, { [name]: { args: [], returns: "ptr" } }).symbols[name]!() as Pointer;
 }
 
 /** `errno` is a thread's own and stays where it is for the thread's life; a Worker has its own copy of this module. */

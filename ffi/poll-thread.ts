@@ -1,8 +1,8 @@
 /**
  * A thread that waits in poll(2) while the main thread runs Bun's event loop.
  *
- * It is a Worker that never returns to its own event loop: it sleeps in `poll` on a command eventfd and on the caller's
- * descriptors. Its source is a string in a Blob, the one form that works under `bun run`, in a bundle and in a compiled
+ * It is a Worker that never returns to its own event loop: it sleeps in `poll` on a command eventfd (a pipe, where there
+ * is no eventfd) and on the caller's descriptors. Its source is a string in a Blob, the one form that works under `bun run`, in a bundle and in a compiled
  * binary alike. What the two threads share:
  *
  * - `set`, the array that `poll` is given. The caller's array is copied there by `wait` itself, so the thread never
@@ -14,9 +14,10 @@
 import { existsSync } from "node:fs";
 import type { Pointer } from "bun:ffi";
 import { eventfd } from "./eventfd.ts";
-import { bindLibc, systemError } from "./libc.ts";
+import { bindLibc, errnoLocation, systemError } from "./libc.ts";
 import { memoryCalls } from "./malloc.ts";
 import { addressOf } from "./memory.ts";
+import { pipe } from "./pipe.ts";
 import { POLLFD, POLLIN } from "./poll.ts";
 import { descriptorCalls } from "./unistd.ts";
 
@@ -50,6 +51,7 @@ interface Answer {
 export class PollThread {
   readonly #onReady: () => void;
   readonly #onError: (error: unknown) => void;
+  readonly #channel: CommandChannel;
   readonly #control = new Int32Array(new SharedArrayBuffer(20));
   readonly #set = new SharedArrayBuffer(SET_INITIAL, { maxByteLength: SET_MAXIMUM });
   readonly #one = new BigUint64Array([1n]).buffer;
@@ -63,10 +65,16 @@ export class PollThread {
    * @param onReady called from Bun's event loop, once for each wait that was not interrupted.
    * @param onError called from Bun's event loop in place of `onReady`: a SystemError when poll(2) refused the set
    *   (EINVAL: more descriptors than the process may open; ENOMEM), an Error when the thread itself failed, which ends it.
+   * @param channel makes what it is commanded by: an eventfd, or a pipe on systems that have none.
    */
-  constructor(onReady: () => void, onError: (error: unknown) => void) {
+  constructor(
+    onReady: () => void,
+    onError: (error: unknown) => void,
+    channel: CommandChannel = process.platform === "linux" ? eventfdChannel : pipe,
+  ) {
     this.#onReady = onReady;
     this.#onError = onError;
+    this.#channel = channel;
   }
 
   /**
@@ -125,8 +133,9 @@ export class PollThread {
   }
 
   #start(): Worker {
-    this.#commandFd = eventfd();
-    new Int32Array(this.#set, 0, 2).set([this.#commandFd, POLLIN]);
+    const [readFd, writeFd] = this.#channel();
+    this.#commandFd = writeFd;
+    new Int32Array(this.#set, 0, 2).set([readFd, POLLIN]);
     const url = URL.createObjectURL(new Blob([SOURCE], { type: "text/javascript" }));
     const worker = new Worker(url, { ref: false });
     worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => this.#answered(data));
@@ -137,7 +146,8 @@ export class PollThread {
     this.#ended = promise;
     worker.addEventListener("close", () => {
       URL.revokeObjectURL(url);
-      descriptorCalls().close(this.#commandFd);
+      descriptorCalls().close(writeFd);
+      if (readFd !== writeFd) descriptorCalls().close(readFd);
       this.#commandFd = -1;
       this.#closed = true;
       resolve(threadGone(Atomics.load(this.#control, THREAD)));
@@ -146,7 +156,7 @@ export class PollThread {
       control: this.#control,
       set: this.#set,
       address: addressOf(this.#set),
-      commandFd: this.#commandFd,
+      commandFd: readFd,
       functions: addresses(),
     });
     return worker;
@@ -160,6 +170,17 @@ export class PollThread {
   }
 }
 
+/**
+ * By what the thread is told that there is a command: where it reads, and where 8 bytes are written. An eventfd is both.
+ * A pipe blocks who writes when it is full, after thousands of commands that the thread has not seen; it always reads on.
+ */
+type CommandChannel = () => [readFd: number, writeFd: number];
+
+function eventfdChannel(): [readFd: number, writeFd: number] {
+  const fd = eventfd();
+  return [fd, fd];
+}
+
 /** A Worker's "close" event may come just before its thread has ended. */
 async function threadGone(tid: number): Promise<void> {
   const end = performance.now() + THREAD_PATIENCE;
@@ -168,9 +189,14 @@ async function threadGone(tid: number): Promise<void> {
 
 /** The Worker has no modules of ours, so it gets the C library's functions by their addresses. */
 function addresses(): Record<string, Pointer> {
-  const symbols = bindLibc({ poll: {}, read: {}, gettid: {}, __errno_location: {} });
+  const location = errnoLocation();
+  // By its number a thread is found in Linux's /proc, and nowhere else.
+  const functions = { poll: {}, read: {}, [location]: {}, ...(process.platform === "linux" ? { gettid: {} } : {}) };
   return Object.fromEntries(
-    Object.entries(symbols).map(([name, symbol]) => [name, (symbol as unknown as { ptr: Pointer }).ptr]),
+    Object.entries(bindLibc(functions)).map(([name, symbol]) => [
+      name === location ? "errnoLocation" : name,
+      (symbol as unknown as { ptr: Pointer }).ptr,
+    ]),
   );
 }
 
@@ -181,14 +207,16 @@ const EINTR = 4;
 
 self.onmessage = ({ data: { control, set, address, commandFd, functions } }) => {
   self.onmessage = null; // nothing keeps the thread once this function returns
-  const { poll, read, gettid, __errno_location } = linkSymbols({
+  const { poll, read, errnoLocation } = linkSymbols({
     poll: { ptr: functions.poll, args: ["u64", "u64", "i32"], returns: "i32" },
     read: { ptr: functions.read, args: ["i32", "u64", "u64"], returns: "i64_fast" },
-    gettid: { ptr: functions.gettid, args: [], returns: "i32" },
-    __errno_location: { ptr: functions.__errno_location, args: [], returns: "ptr" },
+    errnoLocation: { ptr: functions.errnoLocation, args: [], returns: "ptr" },
   }).symbols;
-  Atomics.store(control, ${THREAD}, gettid());
-  const errno = __errno_location();
+  if (functions.gettid !== undefined) {
+    const { gettid } = linkSymbols({ gettid: { ptr: functions.gettid, args: [], returns: "i32" } }).symbols;
+    Atomics.store(control, ${THREAD}, gettid());
+  }
+  const errno = errnoLocation();
   const command = new Int16Array(set, 0, 4);
   const counter = new ArrayBuffer(8);
   let answered = 0;

@@ -1,33 +1,34 @@
 /**
- * The socket calls: socket(2) and the pages it refers to.
- *
- * None is variadic, and none needs `fcntl`: a descriptor is made non-blocking and close-on-exec by the call that makes
- * it, so no child process inherits one in between.
- *
- * Buffers go to the engine as views, which it turns into an address for the time of the call: it is right for a small
- * array that the collector would move, and no slower than an address.
+ * The socket calls of this platform: POSIX's of its C library, or Winsock. Here is what they have in common, and where
+ * they are chosen.
  */
-import { FFIType } from "bun:ffi";
-import { bindLibc, negateErrno } from "./libc.ts";
+import { UnsupportedError } from "../src/errors.ts";
+import { bindPosixSockets } from "./posix-socket.ts";
 import type { SockaddrStorage } from "./sockaddr.ts";
-import { MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_NONBLOCK } from "./socket-constants.ts";
+import { bindWinsock } from "./winsock.ts";
 
 /**
- * Each answers as the kernel does: a result of 0 or more, or `-errno`. Addresses given are whole structures as
- * `ffi/sockaddr.ts` makes them; those asked for are put in a {@link SockaddrStorage}.
+ * Each answers as the Linux kernel does: a result of 0 or more, or `-errno` (a number of `ERRNO`, on Windows too).
+ * Addresses given are whole structures as `ffi/sockaddr.ts` makes them; those asked for are put in a
+ * {@link SockaddrStorage}. A socket is a number: a descriptor, or a SOCKET handle.
+ *
+ * Buffers are views, which the engine turns into an address for the time of the call: it is right for a small array
+ * that the collector would move, and no slower than an address.
  */
 export interface SocketCalls {
-  /** socket(2): a descriptor, non-blocking and close-on-exec. */
+  /** The family whose sockets {@link SocketCalls.socketpair} can pair: AF_UNIX, or on Windows AF_INET. */
+  readonly pairFamily: number;
+  /** socket(2): a socket, non-blocking, and inherited by no child process. */
   socket(family: number, type: number, protocol: number): number;
-  /** socketpair(2): writes two such descriptors to `pair`. */
+  /** socketpair(2): writes two such sockets to `pair`. */
   socketpair(family: number, type: number, protocol: number, pair: Int32Array): number;
   bind(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
-  /** accept4(2): a descriptor, non-blocking and close-on-exec, whose peer is in `peer`. */
+  /** accept(2): a socket, non-blocking and inherited by no child process, whose peer is in `peer`. */
   accept(fd: number, peer: SockaddrStorage): number;
   /** connect(2): mostly -EINPROGRESS. */
   connect(fd: number, address: Uint8Array): number;
-  /** recv(2): how many bytes it put in the first `length` of `buffer`. */
+  /** recv(2): how many bytes it put in the first `length` of `buffer`. What a datagram has beyond that is lost. */
   recv(fd: number, buffer: ArrayBufferView, length: number): number;
   /** send(2) of the whole of `data`: how many bytes the kernel took. A broken pipe is -EPIPE and no signal. */
   send(fd: number, data: ArrayBufferView): number;
@@ -39,9 +40,18 @@ export interface SocketCalls {
   setsockopt(fd: number, level: number, name: number, value: ArrayBufferView): number;
   getsockname(fd: number, address: SockaddrStorage): number;
   getpeername(fd: number, address: SockaddrStorage): number;
+  /** close(2); closesocket on Windows, whose sockets are closed by nothing else. */
+  close(fd: number): number;
 }
 
-const NON_BLOCKING = SOCK_NONBLOCK | SOCK_CLOEXEC;
+/**
+ * The platforms that have a binding: those with a table in `socket-constants.ts`, and whose address structures are the
+ * ones of `sockaddr.ts`.
+ */
+const BINDINGS: { readonly [platform: string]: (() => SocketCalls) | undefined } = {
+  linux: bindPosixSockets,
+  win32: bindWinsock,
+};
 
 let calls: SocketCalls | undefined;
 
@@ -51,56 +61,7 @@ export function socketCalls(): SocketCalls {
 }
 
 function bind(): SocketCalls {
-  const c = bindLibc({
-    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-    socketpair: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
-    bind: { args: ["i32", "buffer", "u32"], returns: "i32" },
-    listen: { args: ["i32", "i32"], returns: "i32" },
-    accept4: { args: ["i32", "buffer", "buffer", "i32"], returns: "i32" },
-    connect: { args: ["i32", "buffer", "u32"], returns: "i32" },
-    recv: { args: ["i32", "buffer", "u64", "i32"], returns: FFIType.i64_fast },
-    send: { args: ["i32", "buffer", "u64", "i32"], returns: FFIType.i64_fast },
-    recvfrom: { args: ["i32", "buffer", "u64", "i32", "buffer", "buffer"], returns: FFIType.i64_fast },
-    sendto: { args: ["i32", "buffer", "u64", "i32", "buffer", "u32"], returns: FFIType.i64_fast },
-    shutdown: { args: ["i32", "i32"], returns: "i32" },
-    getsockopt: { args: ["i32", "i32", "i32", "buffer", "buffer"], returns: "i32" },
-    setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
-    getsockname: { args: ["i32", "buffer", "buffer"], returns: "i32" },
-    getpeername: { args: ["i32", "buffer", "buffer"], returns: "i32" },
-  });
-  // An `i64_fast` is a number wherever a byte count can be.
-  return {
-    socket: (family, type, protocol) => negateErrno(c.socket(family, type | NON_BLOCKING, protocol)),
-    socketpair: (family, type, protocol, pair) =>
-      negateErrno(c.socketpair(family, type | NON_BLOCKING, protocol, pair)),
-    bind: (fd, address) => negateErrno(c.bind(fd, address, address.byteLength)),
-    listen: (fd, backlog) => negateErrno(c.listen(fd, backlog)),
-    accept(fd, peer) {
-      peer.reset();
-      return negateErrno(c.accept4(fd, peer.bytes, peer.length, NON_BLOCKING));
-    },
-    connect: (fd, address) => negateErrno(c.connect(fd, address, address.byteLength)),
-    recv: (fd, buffer, length) => negateErrno(c.recv(fd, buffer as View, length, 0) as number),
-    send: (fd, data) => negateErrno(c.send(fd, data as View, data.byteLength, MSG_NOSIGNAL) as number),
-    recvfrom(fd, buffer, length, sender) {
-      sender.reset();
-      return negateErrno(c.recvfrom(fd, buffer as View, length, 0, sender.bytes, sender.length) as number);
-    },
-    sendto: (fd, data, address) =>
-      negateErrno(c.sendto(fd, data as View, data.byteLength, MSG_NOSIGNAL, address, address.byteLength) as number),
-    shutdown: (fd, how) => negateErrno(c.shutdown(fd, how)),
-    getsockopt: (fd, level, name, value, length) => negateErrno(c.getsockopt(fd, level, name, value as View, length)),
-    setsockopt: (fd, level, name, value) => negateErrno(c.setsockopt(fd, level, name, value as View, value.byteLength)),
-    getsockname(fd, address) {
-      address.reset();
-      return negateErrno(c.getsockname(fd, address.bytes, address.length));
-    },
-    getpeername(fd, address) {
-      address.reset();
-      return negateErrno(c.getpeername(fd, address.bytes, address.length));
-    },
-  };
+  const binding = BINDINGS[process.platform];
+  if (binding !== undefined) return binding();
+  throw new UnsupportedError(`no binding to the sockets of ${process.platform}; Linux and Windows have one`);
 }
-
-/** What bun:ffi's types call a view; every ArrayBufferView is one. */
-type View = NodeJS.TypedArray | DataView;

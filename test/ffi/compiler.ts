@@ -1,35 +1,69 @@
-/** A C compiler, for tests that hold a number or a layout against the system's own headers. */
-import { mkdtempSync, rmSync } from "node:fs";
+/** C compilers, for tests that hold a number or a layout against a system's own headers. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const compiler: string | null = process.platform === "linux" ? (Bun.which("cc") ?? Bun.which("gcc")) : null;
+/** A compiler for a system. Nothing that it compiles is run, so the system need not be this one. */
+export interface Compiler {
+  /** Why a test that needs it cannot run here, for the test's name; empty when it can. */
+  readonly whyMissing: string;
+  /**
+   * The values of C expressions, whole numbers all that are constant to the compiler.
+   *
+   * @param headers as they stand between the angle brackets
+   * @param declarations C that stands between the headers and the expressions
+   */
+  evaluate(headers: readonly string[], expressions: readonly string[], declarations?: string): number[];
+}
 
-/** Why a test that needs the compiler cannot run here, for its name; empty when it can. */
-export const whyNoCompiler: string = compiler === null ? " (skipped: no C compiler for Linux here)" : "";
+/** Linux's headers: where the tests run on Linux. */
+export const linuxC: Compiler = compiler(
+  process.platform === "linux" ? (Bun.which("cc") ?? Bun.which("gcc")) : null,
+  "no C compiler for Linux here",
+);
 
-/**
- * Compiles a program that prints each of the C expressions, whole numbers all, and gives what it printed.
- *
- * @param headers as they stand between the angle brackets
- */
-export async function evaluateInC(headers: readonly string[], expressions: readonly string[]): Promise<number[]> {
+/** Windows' headers, as mingw-w64 has them, on whatever system that compiler is installed. */
+export const windowsC: Compiler = compiler(
+  Bun.which("x86_64-w64-mingw32-gcc"),
+  "no C compiler for Windows here: x86_64-w64-mingw32-gcc, of Debian's gcc-mingw-w64-x86-64",
+);
+
+/** Declarations that make names -1 which the headers do not define. */
+export function definedOrMinusOne(names: readonly string[]): string {
+  return names.map((name) => `#ifndef ${name}\n#define ${name} (-1)\n#endif`).join("\n");
+}
+
+function compiler(path: string | null, reason: string): Compiler {
+  return {
+    whyMissing: path === null ? ` (skipped: ${reason})` : "",
+    evaluate: (headers, expressions, declarations = "") => evaluate(path!, headers, expressions, declarations),
+  };
+}
+
+/** Stands before the values in the object file. */
+const MARK = "values start here:";
+
+function evaluate(path: string, headers: readonly string[], expressions: readonly string[], declarations: string) {
   const source = [
     "#define _GNU_SOURCE",
-    "#include <stdio.h>",
     "#include <stddef.h>",
     ...headers.map((header) => `#include <${header}>`),
-    "int main(void) {",
-    ...expressions.map((expression) => `printf("%lld\\n", (long long)(${expression}));`),
-    "}",
+    declarations,
+    "#pragma pack(push, 1)",
+    `const struct { char mark[${MARK.length}]; long long values[${expressions.length}]; } found = {`,
+    `"${MARK}", {`,
+    ...expressions.map((expression) => `(long long)(${expression}),`),
+    "} };",
+    "#pragma pack(pop)",
   ].join("\n");
   const folder = mkdtempSync(join(tmpdir(), "tribun-c-"));
   try {
-    const program = join(folder, "program");
-    const compiling = Bun.spawnSync([compiler!, "-x", "c", "-o", program, "-"], { stdin: Buffer.from(source) });
+    const object = join(folder, "values.o");
+    const compiling = Bun.spawnSync([path, "-c", "-x", "c", "-o", object, "-"], { stdin: Buffer.from(source) });
     if (compiling.exitCode !== 0) throw new Error(`the C compiler refused:\n${compiling.stderr.toString()}`);
-    const running = Bun.spawnSync([program]);
-    return running.stdout.toString().trim().split("\n").map(Number);
+    const file = readFileSync(object);
+    const start = file.indexOf(MARK) + MARK.length;
+    return expressions.map((_, i) => Number(file.readBigInt64LE(start + 8 * i)));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -6,9 +6,12 @@ import { eventfd } from "../../ffi/eventfd.ts";
 import { bindLibc } from "../../ffi/libc.ts";
 import { addressOf } from "../../ffi/memory.ts";
 import { PollThread } from "../../ffi/poll-thread.ts";
+import { pipe } from "../../ffi/pipe.ts";
 import { POLLIN } from "../../ffi/poll.ts";
 import { descriptorCalls } from "../../ffi/unistd.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { whyNot } from "../platform.ts";
+
+const why = whyNot("linux");
 
 const program = new URL("./programs/poll-thread.ts", import.meta.url).pathname;
 const value = new BigUint64Array([1n]).buffer;
@@ -62,14 +65,18 @@ class Flag {
 class Rig {
   calls = 0;
   #next = Promise.withResolvers<void>();
-  readonly thread = new PollThread(
-    () => {
-      this.calls++;
-      this.#next.resolve();
-      this.#next = Promise.withResolvers();
-    },
-    (error) => this.#next.reject(error),
-  );
+  readonly thread: PollThread;
+  constructor(channel?: typeof pipe) {
+    this.thread = new PollThread(
+      () => {
+        this.calls++;
+        this.#next.resolve();
+        this.#next = Promise.withResolvers();
+      },
+      (error) => this.#next.reject(error),
+      channel,
+    );
+  }
   get next(): Promise<void> {
     return this.#next.promise;
   }
@@ -85,10 +92,13 @@ async function flush(rig: Rig): Promise<void> {
   always.close();
 }
 
-describe.skipIf(NOT_LINUX)("PollThread", () => {
+/** Systems without an eventfd command it by a pipe. */
+const CHANNELS = { "an eventfd": undefined, "a pipe": pipe };
+
+describe.skipIf(why !== "").each(Object.entries(CHANNELS))(`PollThread, commanded by %s${why}`, (_, channel) => {
   const rigs: Rig[] = [];
   const rig = (): Rig => {
-    const made = new Rig();
+    const made = new Rig(channel);
     rigs.push(made);
     return made;
   };
@@ -314,7 +324,7 @@ describe.skipIf(NOT_LINUX)("PollThread", () => {
   });
 });
 
-describe.skipIf(NOT_LINUX)("a process with a PollThread", () => {
+describe.skipIf(why !== "")(`a process with a PollThread${why}`, () => {
   async function run(command: string[]): Promise<{ said: string; code: number }> {
     const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
     const said = await new Response(child.stdout).text();

@@ -2,7 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NOT_LINUX } from "../not-linux.ts";
+import { whyNot } from "../platform.ts";
+
+const why = whyNot("linux");
 
 const program = new URL("./programs/sigint.ts", import.meta.url).pathname;
 
@@ -33,7 +35,7 @@ async function run(args: string[], cues: string[], command = [process.execPath, 
   return { said, code: child.exitCode, signal: child.signalCode };
 }
 
-describe.skipIf(NOT_LINUX)("installSigint", () => {
+describe.skipIf(why !== "")(`installSigint${why}`, () => {
   for (const beneath of ["nothing", "listener"]) {
     describe(`over ${beneath === "listener" ? "a process.on listener" : "the default action"}`, () => {
       const listener = beneath === "listener" ? ["listener"] : [];
@@ -136,7 +138,7 @@ describe.skipIf(NOT_LINUX)("installSigint", () => {
   });
 });
 
-describe.skipIf(NOT_LINUX)("on a terminal, where Bun has a SIGINT handler of its own", () => {
+describe.skipIf(why !== "")(`on a terminal, where Bun has a SIGINT handler of its own${why}`, () => {
   const CTRL_C = "\x03";
 
   /** As `run`, in a terminal; `steps` says by which line to do what. */
