@@ -10,7 +10,8 @@ export {
   type CompletionEvent,
   type Handle,
 } from "./io/completions.ts";
-export { currentKqueue, monitorKevent, waitKevent, type EventQueue, type Kevent, type Kqueue } from "./io/kevents.ts";
+export type { EventQueue } from "./io/event-queue.ts";
+export { currentKqueue, monitorKevent, waitKevent, type Kevent, type KeventChange, type Kqueue } from "./io/kevents.ts";
 export {
   notifyClosing,
   waitReadable,

@@ -8,6 +8,8 @@
 import { UnsupportedError } from "../errors.ts";
 import type { IoManager } from "../kernel/io-manager.ts";
 import { EpollIoManager } from "./epoll.ts";
+import { IocpIoManager } from "./iocp.ts";
+import { KqueueIoManager } from "./kqueue.ts";
 import { PollIoManager } from "./poll.ts";
 
 /** Makes the I/O manager of one run, which closes it at its end. */
@@ -24,6 +26,16 @@ const BACKENDS: { readonly [platform: string]: Partial<Record<IoBackend, IoManag
   linux: {
     epoll: () => new EpollIoManager(),
     poll: () => new PollIoManager(),
+    kqueue: () => new KqueueIoManager(), // by libkqueue, where it is installed
+  },
+  darwin: {
+    kqueue: () => new KqueueIoManager(),
+  },
+  freebsd: {
+    kqueue: () => new KqueueIoManager(),
+  },
+  win32: {
+    iocp: () => new IocpIoManager(),
   },
 };
 
@@ -49,7 +61,7 @@ export function chooseIo(choice: IoChoice = "auto"): IoManager {
   const others = Object.keys(here).map((name) => JSON.stringify(name));
   throw new UnsupportedError(
     `io: ${JSON.stringify(choice)} has no backend on ${process.platform}` +
-      (others.length === 0 ? "; Linux has one" : `; use ${others.join(" or ")}`),
+      (others.length === 0 ? "; Linux, macOS, FreeBSD and Windows have one" : `; use ${others.join(" or ")}`),
   );
 }
 

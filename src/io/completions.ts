@@ -1,65 +1,178 @@
 import { UnsupportedError } from "../errors.ts";
+import { describe } from "../kernel/describe.ts";
+import { call, checkTaskFunction } from "../kernel/frame-operation.ts";
+import { operation } from "../kernel/operation-of.ts";
 import type { Coroutine, Operation } from "../kernel/operation.ts";
+import { yieldIfCancelled } from "../kernel/checkpoint.ts";
 import { currentRunner } from "../kernel/thread.ts";
-import type { EventQueue } from "./kevents.ts";
+import type { CompletionEvent } from "./completion-keys.ts";
+import type { EventQueue } from "./event-queue.ts";
+import { type Handle, handleOf } from "./handle.ts";
+import { IocpIoManager } from "./iocp.ts";
+import { type OverlappedOperations, OverlappedWait } from "./overlapped-operations.ts";
+import { OverlappedRead, OverlappedWrite } from "./overlapped-transfer.ts";
 
-/** A Windows HANDLE. */
-export type Handle = bigint | number;
-
-/** What a completion port reports for a key of {@link monitorCompletionKey}. */
-export interface CompletionEvent {
-  readonly lpOverlapped: bigint;
-  readonly bytesTransferred: number;
-}
-
-/** The run's completion port. Trio: `trio.lowlevel.current_iocp`. Not a checkpoint. @throws UnsupportedError off Windows. */
-export function currentIocp(): Handle {
-  throw unsupported("currentIocp()");
-}
-
-/** Ties a handle to the run's completion port. Trio: `trio.lowlevel.register_with_iocp`. Not a checkpoint. @throws UnsupportedError off Windows. */
-export function registerWithIocp(_handle: Handle): void {
-  throw unsupported("registerWithIocp(handle)");
-}
+export type { CompletionEvent } from "./completion-keys.ts";
+export type { Handle } from "./handle.ts";
 
 /**
- * S11: waits until an overlapped operation on a registered handle has completed. Cancelling asks the system to cancel
- * it, and the completion decides. A checkpoint. Trio: `trio.lowlevel.wait_overlapped`. @throws UnsupportedError off Windows.
+ * The run's completion port, good until the run's end: for calls of one's own, such as a PostQueuedCompletionStatus with
+ * a key of {@link monitorCompletionKey}. Do not take packets from it. Trio: `trio.lowlevel.current_iocp`. Not a checkpoint.
+ *
+ * @throws UnsupportedError where the run's backend is not iocp. UsageError outside a run.
  */
-export function waitOverlapped(_handle: Handle, _lpOverlapped: bigint): Operation<void> {
-  throw unsupported("waitOverlapped(handle, lpOverlapped)");
+export function currentIocp(): Handle {
+  return iocpOf("currentIocp()").port;
 }
 
 /**
- * S12: runs `body(key, queue)`: what is posted to the port with `key` goes into `queue`. Trio:
- * `trio.lowlevel.monitor_completion_key`. @throws UnsupportedError off Windows.
+ * Ties a handle to the run's completion port, for good: once, after it was opened with FILE_FLAG_OVERLAPPED, and before
+ * the first operation on it. Trio: `trio.lowlevel.register_with_iocp`. Not a checkpoint.
+ *
+ * @throws SystemError ERROR_INVALID_PARAMETER when it is tied to a port already or was opened without that flag;
+ *   ERROR_INVALID_HANDLE when it is not open.
+ * @throws TypeError, RangeError for what is no handle.
+ * @throws UnsupportedError where the run's backend is not iocp. UsageError outside a run.
+ */
+export function registerWithIocp(handle: Handle): void {
+  const number = handleOf(handle, "registerWithIocp(handle): handle");
+  iocpOf("registerWithIocp(handle)").overlapped.register(number);
+}
+
+/**
+ * S11: waits until an overlapped operation that the caller has begun on a registered handle is over. `lpOverlapped` is the
+ * address of its OVERLAPPED, which, like its buffers, must stay where it is until this returns or throws. What the
+ * operation has to say stands in it.
+ *
+ * Cancelling asks the system to cancel the operation, and the completion decides: when it was cancelled the task gets
+ * Cancelled; when it was too late, what the operation came to. A checkpoint. Trio: `trio.lowlevel.wait_overlapped`.
+ *
+ * @throws SystemError when the operation failed, with Windows' name (ERROR_BROKEN_PIPE).
+ * @throws BusyResourceError when another task waits for the same `lpOverlapped`.
+ * @throws ClosedResourceError when the operation ended because the handle was closed, or after `notifyClosing(handle)`.
+ * @throws UsageError when `handle` was not registered, so that nothing would ever tell: once the operation is over.
+ * @throws TypeError, RangeError at once for what is no handle, or no address.
+ * @throws UnsupportedError where the run's backend is not iocp. UsageError outside a run.
+ */
+export function waitOverlapped(handle: Handle, lpOverlapped: bigint | number): Operation<void> {
+  const number = handleOf(handle, "waitOverlapped(handle, lpOverlapped): handle");
+  const address = addressOf(lpOverlapped);
+  return new AnyOverlapped(iocpOf("waitOverlapped(handle, lpOverlapped)").overlapped, number, address);
+}
+
+/**
+ * Reads from a registered handle into `buffer`, from byte `offset` of the file; gives how many bytes came, at least one.
+ * What has no places, as a pipe, knows no offset. `buffer` is written to when this returns, and not before. Cancelled, it
+ * has read nothing. A checkpoint. Trio: `trio.lowlevel.readinto_overlapped`.
+ *
+ * @throws SystemError with Windows' name: ERROR_HANDLE_EOF at the end of a file, ERROR_BROKEN_PIPE at that of a pipe.
+ * @throws ClosedResourceError when the handle is closed meanwhile, or after `notifyClosing(handle)`.
+ * @throws TypeError, RangeError at once for arguments that are none. UsageError when `handle` was not registered.
+ * @throws UnsupportedError where the run's backend is not iocp. UsageError outside a run.
+ */
+export function readIntoOverlapped(handle: Handle, buffer: Uint8Array, offset: number = 0): Operation<number> {
+  const name = "readIntoOverlapped(handle, buffer, offset)";
+  const number = handleOf(handle, `${name}: handle`);
+  checkBytes(buffer, `${name}: buffer`);
+  checkOffset(offset, name);
+  const { overlapped } = iocpOf(name);
+  return operation("readIntoOverlapped()", function* () {
+    yield* yieldIfCancelled();
+    overlapped.checkRegistered(number, name);
+    const read: Operation<number> = new OverlappedRead(overlapped, number, buffer, offset);
+    return yield* read;
+  });
+}
+
+/**
+ * Writes `data` to a registered handle, from byte `offset` of the file; gives how many bytes went. `data` is taken as it
+ * is when this is driven. Cancelled, nothing of it was written, where the device can tell. In all else as
+ * {@link readIntoOverlapped}. A checkpoint. Trio: `trio.lowlevel.write_overlapped`.
+ */
+export function writeOverlapped(handle: Handle, data: Uint8Array, offset: number = 0): Operation<number> {
+  const name = "writeOverlapped(handle, data, offset)";
+  const number = handleOf(handle, `${name}: handle`);
+  checkBytes(data, `${name}: data`);
+  checkOffset(offset, name);
+  const { overlapped } = iocpOf(name);
+  return operation("writeOverlapped()", function* () {
+    yield* yieldIfCancelled();
+    overlapped.checkRegistered(number, name);
+    const write: Operation<number> = new OverlappedWrite(overlapped, number, data, offset);
+    return yield* write;
+  });
+}
+
+/**
+ * S12: runs `body(key, queue)` and gives what it returns. `key` is this call's own: what is posted to the port with it goes
+ * into `queue`, in order, with the numbers it was posted with. When `body` has ended the queue ends: `get()` gives what is
+ * left, and then throws ClosedResourceError. Trio: `trio.lowlevel.monitor_completion_key`.
+ *
+ * @throws TypeError at once if `body` is no function. What `body` throws.
+ * @throws UnsupportedError where the run's backend is not iocp. UsageError outside a run.
  */
 export function monitorCompletionKey<T>(
-  _body: (key: number, queue: EventQueue<CompletionEvent>) => Coroutine<T>,
+  body: (key: number, queue: EventQueue<CompletionEvent>) => Coroutine<T>,
 ): Operation<T> {
-  throw unsupported("monitorCompletionKey(body)");
+  checkTaskFunction(body, "monitorCompletionKey(body)");
+  const { keys } = iocpOf("monitorCompletionKey(body)");
+  return operation("monitorCompletionKey()", function* () {
+    const { key, queue } = keys.open();
+    try {
+      return yield* call(body, key, queue);
+    } finally {
+      keys.close(key);
+    }
+  });
 }
 
-/**
- * Reads from a registered handle into `buffer`, at byte `offset` of the file; gives how many bytes came. A checkpoint.
- * Trio: `trio.lowlevel.readinto_overlapped`. @throws UnsupportedError off Windows.
- */
-export function readIntoOverlapped(_handle: Handle, _buffer: Uint8Array, _offset: number = 0): Operation<number> {
-  throw unsupported("readIntoOverlapped(handle, buffer, offset)");
+/** An operation that the caller has begun. */
+class AnyOverlapped extends OverlappedWait<void> {
+  static {
+    this.prototype.operationName = "waitOverlapped()";
+  }
+  readonly address: number;
+
+  constructor(operations: OverlappedOperations, handle: number, address: number) {
+    super(operations, handle);
+    this.address = address;
+  }
+
+  protected begin(): void {
+    this.operations.adopt(this);
+  }
+
+  protected result(): void {}
 }
 
-/**
- * Writes `data` to a registered handle, at byte `offset` of the file; gives how many bytes went. A checkpoint.
- * Trio: `trio.lowlevel.write_overlapped`. @throws UnsupportedError off Windows.
- */
-export function writeOverlapped(_handle: Handle, _data: Uint8Array, _offset: number = 0): Operation<number> {
-  throw unsupported("writeOverlapped(handle, data, offset)");
+function addressOf(lpOverlapped: bigint | number): number {
+  const name = "waitOverlapped(handle, lpOverlapped): lpOverlapped";
+  if (typeof lpOverlapped !== "bigint" && typeof lpOverlapped !== "number") {
+    throw new TypeError(`${name} must be an address, a bigint or a number, not ${describe(lpOverlapped)}`);
+  }
+  const address = Number(lpOverlapped);
+  if (!Number.isSafeInteger(address) || address <= 0) {
+    throw new RangeError(`${name} must be the address of an OVERLAPPED, not ${lpOverlapped}`);
+  }
+  return address;
 }
 
-function unsupported(what: string): UnsupportedError {
-  const { backend } = currentRunner(what).io;
-  return new UnsupportedError(
-    `${what} needs a run on a Windows completion port (io: "iocp"), and this one is on ${backend}; there, waitReadable(fd) ` +
-      "and waitWritable(fd) wait for descriptors",
+function checkBytes(bytes: unknown, name: string): void {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array, not ${describe(bytes)}`);
+}
+
+function checkOffset(offset: unknown, name: string): void {
+  if (typeof offset !== "number") throw new TypeError(`${name}: offset must be a number, not ${describe(offset)}`);
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new RangeError(`${name}: offset must be a whole number of bytes, 0 or more, not ${offset}`);
+  }
+}
+
+function iocpOf(what: string): IocpIoManager {
+  const { io } = currentRunner(what);
+  if (io instanceof IocpIoManager) return io;
+  throw new UnsupportedError(
+    `${what} needs a run on a Windows completion port (io: "iocp"), and this one is on ${io.backend}; there, ` +
+      "waitReadable(fd) and waitWritable(fd) wait for descriptors",
   );
 }

@@ -6,7 +6,7 @@ import type { Operation } from "../kernel/operation.ts";
 import { Abort, type AbortResult } from "../kernel/abort.ts";
 import { Suspension, wake, wakeWithError } from "../kernel/suspension.ts";
 import type { Task } from "../kernel/task.ts";
-import type { PollSet, PollSetIo } from "./fd-io-manager.ts";
+import type { FdIoManager } from "./fd-io-manager.ts";
 
 /** The directions, as bits: the values of POLLIN and POLLOUT, and of EPOLLIN and EPOLLOUT. */
 export const READABLE = 1;
@@ -34,7 +34,7 @@ export class Watch {
  * What the backends for descriptors have in common: the table of descriptors, their waiters, and how these are woken.
  * A backend says how a descriptor is taken in, how an interest is added to it and taken from it, and how it is let go.
  */
-export abstract class DescriptorWaits<W extends Watch> implements PollSetIo {
+export abstract class DescriptorWaits<W extends Watch> implements FdIoManager {
   abstract readonly backend: string;
   /** Every known descriptor, by its number. */
   protected readonly watches: (W | undefined)[] = [];
@@ -52,7 +52,6 @@ export abstract class DescriptorWaits<W extends Watch> implements PollSetIo {
 
   abstract poll(timeout: number): number;
   abstract wake(): void;
-  abstract pollSet(): PollSet;
   abstract close(): void;
 
   get waiting(): number {
@@ -117,9 +116,12 @@ export abstract class DescriptorWaits<W extends Watch> implements PollSetIo {
     wake(task);
   }
 
-  /** Wakes all who wait for a descriptor that was forgotten, each with an error of its own. How many there were. */
-  protected fail(watch: W, makeError: () => Error): number {
-    const { interest } = watch;
+  /**
+   * Wakes all who wait for a descriptor that was forgotten, each with an error of its own, or those in one direction.
+   * How many there were.
+   */
+  protected fail(watch: W, makeError: () => Error, direction: number = BOTH): number {
+    const interest = watch.interest & direction;
     if (interest & READABLE) wakeWithError(this.#takeWaiter(watch, READABLE), makeError());
     if (interest & WRITABLE) wakeWithError(this.#takeWaiter(watch, WRITABLE), makeError());
     return directions(interest);
@@ -179,6 +181,10 @@ abstract class DescriptorWait extends Suspension<void> {
     super();
     this.waits = waits;
     this.fd = fd;
+  }
+
+  describe(): string {
+    return this.operationName.replace("()", `(fd ${this.fd})`);
   }
 }
 

@@ -1,5 +1,5 @@
-/** The largest `int`: no descriptor is above it. */
-const MAX_DESCRIPTOR = 0x7fffffff;
+/** The largest `int`, or on Windows the largest handle: no descriptor is above it. */
+const MAX_DESCRIPTOR = process.platform === "win32" ? 0xffffffff : 0x7fffffff;
 
 /**
  * The descriptor an argument names: a number, or anything that has one as its `fd` (a Socket, a `Bun.file` writer, a

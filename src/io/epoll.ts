@@ -40,7 +40,7 @@ import { systemError } from "../../ffi/libc.ts";
 import { addressOf } from "../../ffi/memory.ts";
 import { POLLFD, POLLIN } from "../../ffi/poll.ts";
 import { descriptorCalls } from "../../ffi/unistd.ts";
-import type { WakeAddress } from "../../ffi/wake-address.ts";
+import type { EventfdAddress } from "../../ffi/wake-address.ts";
 import {
   BOTH,
   DescriptorWaits,
@@ -50,7 +50,7 @@ import {
   refusal,
   wholeMilliseconds,
 } from "./descriptor-waits.ts";
-import type { PollSet } from "./fd-io-manager.ts";
+import type { PollSet, PollSetIo } from "./fd-io-manager.ts";
 import type { WakeableIo } from "./wakeable.ts";
 import { Waker } from "./waker.ts";
 
@@ -101,7 +101,7 @@ class Registration extends Watch {
   listed = false;
 }
 
-export class EpollIoManager extends DescriptorWaits<Registration> implements WakeableIo {
+export class EpollIoManager extends DescriptorWaits<Registration> implements PollSetIo, WakeableIo {
   readonly backend = "epoll";
   readonly #calls: EpollCalls;
   readonly #waker: Waker;
@@ -139,7 +139,7 @@ export class EpollIoManager extends DescriptorWaits<Registration> implements Wak
     }
   }
 
-  get wakeAddress(): WakeAddress {
+  get wakeAddress(): EventfdAddress {
     return { kind: "eventfd", fd: this.#waker.fd };
   }
 

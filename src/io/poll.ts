@@ -6,12 +6,11 @@
  * waits for. Nothing is remembered of a descriptor that nobody waits for, so a number that becomes another file needs no
  * thought: poll(2) goes by number.
  */
-import { type Stats, fstatSync } from "node:fs";
 import { ERRNO } from "../../ffi/errno.ts";
 import { systemError } from "../../ffi/libc.ts";
 import { addressOf } from "../../ffi/memory.ts";
 import { POLLERR, POLLFD, POLLHUP, POLLIN, POLLNVAL, type PollCalls, pollCalls } from "../../ffi/poll.ts";
-import type { WakeAddress } from "../../ffi/wake-address.ts";
+import type { EventfdAddress } from "../../ffi/wake-address.ts";
 import {
   BOTH,
   DescriptorWaits,
@@ -21,7 +20,8 @@ import {
   refusal,
   wholeMilliseconds,
 } from "./descriptor-waits.ts";
-import type { PollSet } from "./fd-io-manager.ts";
+import type { PollSet, PollSetIo } from "./fd-io-manager.ts";
+import { refuseFile } from "./refuse-file.ts";
 import type { WakeableIo } from "./wakeable.ts";
 import { Waker } from "./waker.ts";
 
@@ -49,7 +49,7 @@ class Entry extends Watch {
   }
 }
 
-export class PollIoManager extends DescriptorWaits<Entry> implements WakeableIo {
+export class PollIoManager extends DescriptorWaits<Entry> implements PollSetIo, WakeableIo {
   readonly backend = "poll";
   readonly #calls: PollCalls;
   readonly #waker = new Waker();
@@ -68,7 +68,7 @@ export class PollIoManager extends DescriptorWaits<Entry> implements WakeableIo 
     this.#place(WAKER, this.#waker.fd, POLLIN);
   }
 
-  get wakeAddress(): WakeAddress {
+  get wakeAddress(): EventfdAddress {
     return { kind: "eventfd", fd: this.#waker.fd };
   }
 
@@ -96,7 +96,7 @@ export class PollIoManager extends DescriptorWaits<Entry> implements WakeableIo 
   }
 
   protected open(fd: number, direction: Direction): Entry {
-    refuseFile(fd);
+    refuseFile(fd, "poll");
     const index = this.#entries.length;
     if ((index + 1) * POLLFD.size > this.#memory.byteLength) this.#grow();
     const entry = new Entry(fd, index);
@@ -169,20 +169,4 @@ export class PollIoManager extends DescriptorWaits<Entry> implements WakeableIo 
     }
     return directions(this.wakeReady(entry, reported & BROKEN ? BOTH : reported & BOTH));
   }
-}
-
-/**
- * What epoll says of them, poll(2) does not: that they are always ready, so that waiting says nothing.
- *
- * @throws {SystemError} EPERM for a regular file, a directory or a block device; EBADF for no open descriptor.
- */
-function refuseFile(fd: number): void {
-  let stats: Stats;
-  try {
-    stats = fstatSync(fd);
-  } catch (error) {
-    // Node's errors carry the negated errno.
-    throw refusal(-((error as NodeJS.ErrnoException).errno ?? -ERRNO.EBADF), "fstat", fd);
-  }
-  if (stats.isFile() || stats.isDirectory() || stats.isBlockDevice()) throw refusal(ERRNO.EPERM, "poll", fd);
 }

@@ -1,34 +1,52 @@
 import { expect, test } from "bun:test";
 import { UnsupportedError } from "../../src/errors.ts";
 import { type IoChoice, chooseIo } from "../../src/io/choose.ts";
-import { PollIoManager } from "../../src/io/poll.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { whyNot } from "../platform.ts";
+import { whyNoKqueue } from "./libkqueue.ts";
 
-const onLinux = test.skipIf(NOT_LINUX);
+/** What each platform has, the best first; kqueue on Linux where libkqueue is installed. */
+const HERE = { linux: ["epoll", "poll"], win32: ["iocp"], darwin: ["kqueue"], freebsd: ["kqueue"] } as const;
+const here = HERE[process.platform as keyof typeof HERE];
 
-onLinux("auto is epoll on Linux, and the default", () => {
+test(`auto is the best backend of the platform, and the default: ${here[0]}`, () => {
   for (const choice of [undefined, "auto"] as const) {
     const io = chooseIo(choice);
-    expect(io.backend).toBe("epoll");
+    expect(io.backend).toBe(here[0]);
     io.close();
   }
 });
 
-onLinux.each(["epoll", "poll"] as const)("%s can be had by its name on Linux", (choice) => {
+test.each(here)("%s can be had by its name", (choice) => {
   const io = chooseIo(choice);
   expect(io.backend).toBe(choice);
   io.close();
 });
 
 test("a function makes its own", () => {
-  const io = new PollIoManager();
+  const io = chooseIo("auto");
   expect(chooseIo(() => io)).toBe(io);
   io.close();
 });
 
-onLinux.each(["kqueue", "iocp"] as const)("%s is unsupported on Linux, and the error names what is", (choice) => {
-  expect(() => chooseIo(choice)).toThrow(UnsupportedError);
-  expect(() => chooseIo(choice)).toThrow(`io: "${choice}" has no backend on linux; use "epoll" or "poll"`);
+test("another platform's backend is unsupported, and the error names what there is", () => {
+  const elsewhere = process.platform === "win32" ? "epoll" : "iocp";
+  expect(() => chooseIo(elsewhere)).toThrow(UnsupportedError);
+  expect(() => chooseIo(elsewhere)).toThrow(
+    `io: "${elsewhere}" has no backend on ${process.platform}; use ${here.map((name) => `"${name}"`).join(" or ")}`,
+  );
+});
+
+const notLinux = whyNot("linux");
+test.skipIf(whyNoKqueue !== "")(`kqueue can be had by its name where it is${whyNoKqueue}`, () => {
+  const io = chooseIo("kqueue");
+  expect(io.backend).toBe("kqueue");
+  io.close();
+});
+
+const itLoads = notLinux !== "" ? notLinux : whyNoKqueue === "" ? " (skipped: it is installed here)" : "";
+test.skipIf(itLoads !== "")(`kqueue on a Linux without libkqueue is refused by that name${itLoads}`, () => {
+  expect(() => chooseIo("kqueue")).toThrow(UnsupportedError);
+  expect(() => chooseIo("kqueue")).toThrow(/needs the library libkqueue \(libkqueue\.so\.0\).*use "epoll" or "poll"/);
 });
 
 test.each(["uring", "", "toString", 5, null, {}])("%p is no backend: a TypeError that names the option", (choice) => {

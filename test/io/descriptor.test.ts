@@ -35,10 +35,12 @@ for (const [what, named] of WRONG) {
   });
 }
 
-test.each([-1, -2, 1.5, NaN, Infinity, 2 ** 31])("%p is a RangeError that names the argument and the value", (fd) => {
+/** The largest `int`; on Windows the largest handle. */
+const MAX = process.platform === "win32" ? 2 ** 32 - 1 : 2 ** 31 - 1;
+test.each([-1, -2, 1.5, NaN, Infinity, MAX + 1])("%p is a RangeError that names the argument and the value", (fd) => {
   for (const what of [fd, { fd }]) {
     expect(() => descriptorOf(what, NAME)).toThrow(RangeError);
-    expect(() => descriptorOf(what, NAME)).toThrow(`${NAME} must be a whole number from 0 to 2147483647, not ${fd}`);
+    expect(() => descriptorOf(what, NAME)).toThrow(`${NAME} must be a whole number from 0 to ${MAX}, not ${fd}`);
   }
 });
 
