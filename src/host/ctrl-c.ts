@@ -57,6 +57,7 @@ export class CtrlC {
 
   readonly #giveUp = (event: string | symbol): void => {
     if (event === "SIGINT") this.#leave();
+    else if (event === "SIGBREAK") this.#watch?.leaveBreak();
   };
 
   #leave(): void {

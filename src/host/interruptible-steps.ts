@@ -59,7 +59,7 @@ export class InterruptibleSteps {
     } finally {
       delete holder[HOOK];
       this.#hooks = null;
-      this.watch?.reinstall(); // `node:vm` has taken the signal's handler down
+      watch.reinstall(); // `node:vm` has taken the signal's handler down
     }
     hooks.turn.rethrow();
   }
@@ -87,7 +87,12 @@ export class InterruptibleSteps {
         this.#stepScript.runInThisContext({ breakOnSigint: true });
       } catch (error) {
         watch.stepStopped();
-        if (ended) return; // it came too late for this step: it is main's, like one between steps
+        if (ended) {
+          // It came too late for this step: it is main's, like one between steps. One that the turn's own script took
+          // while it was set up, and that stops the code only now, is known to nobody else.
+          watch.note();
+          return;
+        }
         watch.delivered();
         throw new KeyboardInterrupt("interrupted by Ctrl-C (SIGINT) where it stood", { cause: error });
       }

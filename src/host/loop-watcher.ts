@@ -1,5 +1,5 @@
 import { EpollIoManager } from "../io/epoll.ts";
-import type { PollSet } from "../io/index.ts";
+import type { PollSetIo } from "../io/index.ts";
 import { LoopSignal } from "./loop-signal.ts";
 import type { Watcher } from "./watcher.ts";
 
@@ -17,23 +17,25 @@ let works: boolean | null = null;
  * helper thread takes over.
  */
 export class LoopWatcher implements Watcher {
+  readonly #io: PollSetIo;
   readonly #signal: LoopSignal;
   readonly #onUseless: () => void;
   #proof: Proof | null = null;
 
-  /** Whether it may be tried for `set`. */
-  static suits(set: PollSet): boolean {
-    return set.instance !== -1 && works !== false;
+  /** Whether it may be tried for `io`. */
+  static suits(io: PollSetIo): boolean {
+    return works !== false && io.pollSet().instance !== -1;
   }
 
   /** @param onUseless called from Bun's loop when it turned out not to work. */
-  constructor(onReady: () => void, onUseless: () => void) {
+  constructor(io: PollSetIo, onReady: () => void, onUseless: () => void) {
+    this.#io = io;
     this.#signal = new LoopSignal(onReady);
     this.#onUseless = onUseless;
   }
 
-  watch(set: PollSet): boolean {
-    const watched = this.#signal.arm(set);
+  watch(): boolean {
+    const watched = this.#signal.arm(this.#io.pollSet());
     if (works === null && this.#proof === null) this.#prove();
     return watched;
   }

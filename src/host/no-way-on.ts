@@ -5,6 +5,7 @@ import type { Runner } from "../kernel/runner.ts";
 export function stillStuck(runner: Runner): DeadlockError {
   return new DeadlockError(
     `after main was cancelled for a deadlock, tasks that cannot be cancelled still wait for each other:\n${runner.tree()}`,
+    { cause: runner.failure },
   );
 }
 

@@ -9,6 +9,7 @@ import { Runner } from "../kernel/runner.ts";
 import { thread } from "../kernel/thread.ts";
 import { UsageError } from "../errors.ts";
 import { InterruptibleSteps } from "./interruptible-steps.ts";
+import { TreeOnQuit } from "./tree-on-quit.ts";
 
 /** How a run is to be made; everything has a default. */
 export interface RunOptions {
@@ -29,11 +30,17 @@ export interface RunOptions {
   /**
    * Default true: Ctrl-C is KeyboardInterrupt at main's next checkpoint. False: unprotected code of any task is
    * interrupted where it stands, without its `finally` blocks; each step then costs some 6 microseconds, and each
-   * turn on Bun's loop 300.
+   * turn on Bun's loop 300. Windows' Ctrl-Break counts as Ctrl-C, but waits for main's next checkpoint in both modes.
    */
   readonly restrictKeyboardInterruptToCheckpoints?: boolean;
   /** Whether a run in which nothing can wake anything ends with DeadlockError. Default: true in runSync, false in run. */
   readonly deadlockDetection?: boolean;
+  /**
+   * Whether SIGQUIT (Ctrl-\ at a terminal, `kill -QUIT`) prints the tree of tasks (see `taskTree`) to standard error, in
+   * the place of ending the process; the run goes on. Printed between two steps of tasks: not while one never ends.
+   * Not on Windows and not in Workers; for runSync only on Linux: UnsupportedError. Default: false.
+   */
+  readonly taskTreeOnQuit?: boolean;
 }
 
 /** A run that has begun: main is called in its first pass. */
@@ -41,6 +48,7 @@ export interface Beginning {
   readonly runner: Runner;
   readonly signal: AbortSignal | undefined;
   readonly deadlockDetection: boolean;
+  readonly taskTreeOnQuit: boolean;
   /** In the unrestricted mode: what steps the tasks. */
   readonly interruptibleSteps: InterruptibleSteps | null;
 }
@@ -52,7 +60,7 @@ export interface Beginning {
  * @throws UnsupportedError for a backend that the platform lacks.
  */
 export function begin(
-  what: string,
+  what: "run" | "runSync",
   main: () => Coroutine<unknown>,
   options: RunOptions,
   host: Host,
@@ -69,6 +77,7 @@ export function begin(
     strictExceptionGroups = true,
     restrictKeyboardInterruptToCheckpoints = true,
     deadlockDetection = deadlockByDefault,
+    taskTreeOnQuit = false,
   } = options;
   const wrong = (option: string, wanted: string, got: unknown): TypeError =>
     new TypeError(`${what}(main, { ${option} }): ${option} must be ${wanted}, not ${describe(got)}`);
@@ -91,7 +100,7 @@ export function begin(
       `${what}(main, { seed }): seed must be a whole number from -(2 ** 53 - 1) to 2 ** 53 - 1, not ${seed}`,
     );
   }
-  const flags = { strictExceptionGroups, restrictKeyboardInterruptToCheckpoints, deadlockDetection };
+  const flags = { strictExceptionGroups, restrictKeyboardInterruptToCheckpoints, deadlockDetection, taskTreeOnQuit };
   for (const [option, value] of Object.entries(flags)) {
     if (typeof value !== "boolean") throw wrong(option, "true or false", value);
   }
@@ -102,6 +111,7 @@ export function begin(
         "its run behind",
     );
   }
+  if (taskTreeOnQuit) TreeOnQuit.check(what);
   const interruptibleSteps =
     restrictKeyboardInterruptToCheckpoints || !Bun.isMainThread ? null : new InterruptibleSteps();
   const manager = chooseIo(io);
@@ -122,7 +132,7 @@ export function begin(
       main,
     );
     runner.pass(0); // the root task's first step: main and the call-soon task are there, and have not begun
-    return { runner, signal, deadlockDetection, interruptibleSteps };
+    return { runner, signal, deadlockDetection, taskTreeOnQuit, interruptibleSteps };
   } catch (error) {
     if (runner === null) {
       thread.runner = null;

@@ -7,6 +7,7 @@ import { CtrlC } from "./ctrl-c.ts";
 import { type Beginning, type RunOptions, begin } from "./options.ts";
 import { outOfTheLoop, stillStuck } from "./no-way-on.ts";
 import { openThreadCalls, wakeAddressOf } from "./thread-calls.ts";
+import { TreeOnQuit } from "./tree-on-quit.ts";
 import { warn } from "./warn.ts";
 
 /**
@@ -21,20 +22,23 @@ import { warn } from "./warn.ts";
  */
 export function runSync<T>(main: () => Coroutine<T>, options: RunOptions = {}): T {
   const beginning = begin("runSync", main, options, new SyncHost(), true);
-  const { runner, signal } = beginning;
-  const ctrlC = new CtrlC(beginning, wakeAddressOf(runner), undefined);
+  const { runner, signal, taskTreeOnQuit } = beginning;
+  const wakeAddress = wakeAddressOf(runner);
+  const ctrlC = new CtrlC(beginning, wakeAddress, undefined);
+  const quit = taskTreeOnQuit ? new TreeOnQuit(runner, "runSync", wakeAddress) : null;
   try {
-    ctrlC.turn(() => loop(beginning, ctrlC));
+    ctrlC.turn(() => loop(beginning, ctrlC, quit));
   } catch (error) {
     throw outOfTheLoop(error);
   } finally {
     ctrlC.close();
+    quit?.close();
     runner.close();
   }
   return runner.outcome(signal) as T;
 }
 
-function loop({ runner, deadlockDetection }: Beginning, ctrlC: CtrlC): void {
+function loop({ runner, deadlockDetection }: Beginning, ctrlC: CtrlC, quit: TreeOnQuit | null): void {
   let complained = false;
   while (!runner.done) {
     let ms = runner.timeToWait();
@@ -54,11 +58,13 @@ function loop({ runner, deadlockDetection }: Beginning, ctrlC: CtrlC): void {
       }
       const events = runner.poll(ms);
       ctrlC.check();
+      quit?.check();
       runner.pass(events);
     } else if (runner.mustLook()) {
       drainMicrotasks();
       const events = runner.poll(0);
       ctrlC.check();
+      quit?.check();
       runner.pass(events);
     } else runner.passes();
   }

@@ -1,15 +1,18 @@
 import { drainMicrotasks } from "bun:jsc";
 import { TrioInternalError } from "../errors.ts";
-import type { PollSet, PollSetIo } from "../io/index.ts";
+import type { PollSetIo } from "../io/index.ts";
+import type { IocpIoManager } from "../io/iocp.ts";
 import type { Host } from "../kernel/host.ts";
 import type { Coroutine } from "../kernel/operation.ts";
 import type { Runner } from "../kernel/runner.ts";
+import { CompletionWatcher } from "./completion-watcher.ts";
 import { CtrlC } from "./ctrl-c.ts";
 import { type RunOptions, begin } from "./options.ts";
 import { outOfTheLoop, stillStuck } from "./no-way-on.ts";
 import { LoopWatcher } from "./loop-watcher.ts";
 import { openThreadCalls } from "./thread-calls.ts";
 import { ThreadWatcher } from "./thread-watcher.ts";
+import { TreeOnQuit } from "./tree-on-quit.ts";
 import { warn } from "./warn.ts";
 import type { Watcher } from "./watcher.ts";
 
@@ -45,6 +48,7 @@ class LoopHost implements Host {
   readonly #signal: AbortSignal | undefined;
   readonly #deadlockDetection: boolean;
   readonly #ctrlC: CtrlC;
+  readonly #quit: TreeOnQuit | null;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
   /** What a run waits for may be nothing that Bun's loop knows: this keeps the process alive. */
@@ -74,12 +78,13 @@ class LoopHost implements Host {
     this.#resolve = resolve;
     this.#reject = reject;
     const beginning = begin("run", main, options, this, false);
-    const { runner, signal, deadlockDetection } = beginning;
+    const { runner, signal, deadlockDetection, taskTreeOnQuit } = beginning;
     this.#runner = runner;
     this.#signal = signal;
     this.#deadlockDetection = deadlockDetection;
     this.#keepAlive = setInterval(() => {}, LONGEST_TIMER);
     this.#ctrlC = new CtrlC(beginning, null, () => this.wake());
+    this.#quit = taskTreeOnQuit ? new TreeOnQuit(runner, "run", null) : null;
     this.wake();
   }
 
@@ -119,6 +124,7 @@ class LoopHost implements Host {
     try {
       this.#ctrlC.check();
       this.#ctrlC.turn(this.#passes);
+      this.#ctrlC.check(); // not every system calls again for one that came within the turn
     } catch (error) {
       this.#end(error);
       return;
@@ -195,18 +201,20 @@ class LoopHost implements Host {
 
   /** Has the I/O manager watched. @returns false when that cannot be done for now. */
   #watch(): boolean {
-    const io = this.#runner.io as Partial<PollSetIo>;
-    if (io.pollSet === undefined) return true; // an I/O manager without descriptors wakes the run itself
-    const set = io.pollSet();
-    this.#watcher ??= this.#makeWatcher(set);
-    return this.#watcher.watch(set);
+    this.#watcher ??= this.#makeWatcher();
+    return this.#watcher === null || this.#watcher.watch(); // one that nobody can watch wakes the run itself
   }
 
-  #makeWatcher(set: PollSet): Watcher {
+  #makeWatcher(): Watcher | null {
     // In the run's own context: that of the code which happened to put the run to sleep would go from pass to pass.
     const look = (): void => this.#runner.baseContext(this.#look);
-    if (!LoopWatcher.suits(set)) return new ThreadWatcher(look, (error) => this.#fail(error));
-    return new LoopWatcher(look, () => {
+    const fail = (error: unknown): void => this.#fail(error);
+    const { io } = this.#runner;
+    if ("waitElsewhere" in io) return new CompletionWatcher(io as IocpIoManager, look, fail);
+    if (!("pollSet" in io)) return null;
+    const descriptors = io as PollSetIo;
+    if (!LoopWatcher.suits(descriptors)) return new ThreadWatcher(descriptors, look, fail);
+    return new LoopWatcher(descriptors, look, () => {
       void this.#watcher?.close();
       this.#watcher = null;
       this.wake();
@@ -219,7 +227,7 @@ class LoopHost implements Host {
   };
 
   #fail(error: unknown): void {
-    this.#runner.crash(new TrioInternalError("the thread that waits for descriptors failed", { cause: error }));
+    this.#runner.crash(new TrioInternalError("the thread that waits for I/O failed", { cause: error }));
     this.wake();
   }
 
@@ -228,6 +236,7 @@ class LoopHost implements Host {
     if (this.#timer !== null) clearTimeout(this.#timer);
     clearInterval(this.#keepAlive);
     this.#ctrlC.close();
+    this.#quit?.close();
     const finish = (): void => {
       this.#runner.close();
       try {

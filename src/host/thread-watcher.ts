@@ -1,5 +1,5 @@
 import { PollThread } from "../../ffi/poll-thread.ts";
-import type { PollSet } from "../io/index.ts";
+import type { PollSet, PollSetIo } from "../io/index.ts";
 import type { Watcher } from "./watcher.ts";
 
 /**
@@ -7,10 +7,12 @@ import type { Watcher } from "./watcher.ts";
  * costs two threads' instead of one's, 0.1 ms where both cores slept.
  */
 export class ThreadWatcher implements Watcher {
+  readonly #io: PollSetIo;
   readonly #thread: PollThread;
   #watched: PollSet | null = null;
 
-  constructor(onReady: () => void, onError: (error: unknown) => void) {
+  constructor(io: PollSetIo, onReady: () => void, onError: (error: unknown) => void) {
+    this.#io = io;
     this.#thread = new PollThread(
       () => {
         this.#watched = null;
@@ -23,7 +25,8 @@ export class ThreadWatcher implements Watcher {
     );
   }
 
-  watch(set: PollSet): boolean {
+  watch(): boolean {
+    const set = this.#io.pollSet();
     if (this.#watched !== set) {
       this.#watched = set;
       this.#thread.wait(set, Infinity);

@@ -1,14 +1,12 @@
-import type { PollSet } from "../io/index.ts";
-
 /** Tells a run on Bun's loop when its I/O manager would find something to do. It is called back from that loop. */
 export interface Watcher {
   /**
-   * The run goes to sleep: from here on the watcher calls back once, when `set` is ready, or at any time before. A set
-   * that is being watched already goes on being watched.
+   * The run goes to sleep: from here on the watcher calls back once, when its I/O manager would find something, or at
+   * any time before. What is being watched already goes on being watched.
    *
    * @returns false when it cannot be watched for now.
    */
-  watch(set: PollSet): boolean;
+  watch(): boolean;
   /** Nobody waits for descriptors or calls of other threads for now. */
   rest(): void;
   /** Resolves when nothing of it is left. */

@@ -16,7 +16,8 @@ import {
 import { ParkingLot, currentTask, waitReadable, yieldBriefly } from "../../src/hazmat.ts";
 import { Descriptors, read, write } from "../io/descriptors.ts";
 import { runProgram } from "./children.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import type { IoBackend } from "../../src/io/index.ts";
+import { BACKENDS } from "../backends.ts";
 
 /** A server that answers with the path, after as many turns of the loop as it says. */
 function echoServer(): Disposable & { url: string } {
@@ -140,7 +141,7 @@ describe("in tasks", () => {
 
 describe("beside a run", () => {
   /** What goes on beside a run that does `body` until it is told to stop. */
-  async function beside(body: () => Operation<unknown>, io?: "epoll" | "poll"): Promise<void> {
+  async function beside(body: () => Operation<unknown>, io?: IoBackend): Promise<void> {
     using server = echoServer();
     const controller = new AbortController();
     // A run that took the thread for itself would end by the deadline, and the test fail.
@@ -195,10 +196,10 @@ describe("beside a run", () => {
       }),
     ));
 
-  for (const io of ["epoll", "poll"] as const) {
-    test.skipIf(NOT_LINUX)(`that waits for descriptors: ${io}`, async () => {
+  for (const io of BACKENDS) {
+    test(`that waits for descriptors: ${io}`, async () => {
       using descriptors = new Descriptors();
-      const [reading, writing] = descriptors.pipe();
+      const [reading, writing] = descriptors.oneWay();
       let heard = 0;
       const writer = setInterval(() => write(writing), 1);
       await beside(
@@ -260,9 +261,9 @@ describe("a busy run", () => {
     clearImmediate(immediate);
   });
 
-  test.skipIf(NOT_LINUX)("with I/O that is always ready: a turn of the loop again and again", async () => {
+  test("with I/O that is always ready: a turn of the loop again and again", async () => {
     using descriptors = new Descriptors();
-    const [reading, writing] = descriptors.pipe();
+    const [reading, writing] = descriptors.oneWay();
     write(writing);
     let ticks = 0;
     const ticker = setInterval(() => ticks++, 1);
@@ -326,7 +327,7 @@ describe.each([
 ])("a step of a %s task that turns Bun's loop itself, as expect(promise).resolves does", (_, asynchronous) => {
   test("is not interrupted by other tasks, and what happened meanwhile is seen after it", async () => {
     using descriptors = new Descriptors();
-    const [reading, writing] = descriptors.pipe();
+    const [reading, writing] = descriptors.oneWay();
     const trail: string[] = [];
     const turns = (): void => {
       trail.push("begins");

@@ -1,13 +1,18 @@
 /** A program that uses the library may be bundled, minified, and compiled to one binary. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BACKENDS } from "../backends.ts";
+import { pressCtrlC } from "../ctrl-c.ts";
+import { removeFolder } from "../folders.ts";
+import { whyNot } from "../platform.ts";
 import { programPath, runCommand } from "./children.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+
+const noCompiling = whyNot("compiling");
 
 const SAID = [
-  ...["epoll", "poll"].flatMap((io) =>
+  ...BACKENDS.flatMap((io) =>
     ["echoed", "slept", "called"].flatMap((word) => [`run ${io}: ${word}`, `runSync ${io}: ${word}`]),
   ),
   "run: undefined",
@@ -17,36 +22,49 @@ const SAID = [
   "runSync: KeyboardInterrupt",
 ];
 
-describe.skipIf(NOT_LINUX)("a program runs", () => {
+describe("a program runs", () => {
   let folder: string;
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "tribun-bundled-"))));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(() => removeFolder(folder));
 
   async function expectToRun(command: string[]): Promise<void> {
-    const ended = await runCommand(command, (line, child) => {
-      if (line === "ready") child.kill("SIGINT");
+    const ended = await runCommand([...command, ...BACKENDS], (line, child) => {
+      if (line === "ready") void pressCtrlC(child);
     });
     expect(ended).toEqual({ said: SAID, end: 0 });
   }
 
-  async function build(name: string, ...options: string[]): Promise<string> {
-    const outfile = join(folder, name);
-    const command = [process.execPath, "build", "--target=bun", ...options, `--outfile=${outfile}`];
-    expect((await runCommand([...command, programPath("everything")])).end).toBe(0);
-    return outfile;
+  const build = [process.execPath, "build", "--target=bun", programPath("everything")];
+
+  function bundle(name: string, ...options: string[]): string {
+    const { exitCode, stdout } = Bun.spawnSync([...build, ...options]);
+    expect(exitCode).toBe(0);
+    const path = join(folder, name);
+    writeFileSync(path, stdout);
+    return path;
+  }
+
+  async function compile(name: string, ...options: string[]): Promise<string> {
+    const path = join(folder, name);
+    expect((await runCommand([...build, "--compile", ...options, `--outfile=${path}`])).end).toBe(0);
+    return path;
   }
 
   test("from its sources", () => expectToRun([process.execPath, programPath("everything")]), 60_000);
 
-  test("bundled", async () => expectToRun([process.execPath, await build("bundle.js")]), 60_000);
+  test("bundled", () => expectToRun([process.execPath, bundle("bundle.js")]), 60_000);
 
-  test("bundled and minified", async () => {
-    await expectToRun([process.execPath, await build("minified.js", "--minify")]);
-  }, 60_000);
+  test("bundled and minified", () => expectToRun([process.execPath, bundle("minified.js", "--minify")]), 60_000);
 
-  test("compiled to a binary", async () => expectToRun([await build("binary", "--compile")]), 60_000);
+  test.skipIf(noCompiling !== "")(
+    `compiled to a binary${noCompiling}`,
+    async () => expectToRun([await compile("binary")]),
+    60_000,
+  );
 
-  test("compiled to a binary, minified, with bytecode", async () => {
-    await expectToRun([await build("bytecode", "--compile", "--minify", "--bytecode", "--format=esm")]);
-  }, 60_000);
+  test.skipIf(noCompiling !== "")(
+    `compiled to a binary, minified, with bytecode${noCompiling}`,
+    async () => expectToRun([await compile("bytecode", "--minify", "--bytecode", "--format=esm")]),
+    60_000,
+  );
 });

@@ -14,12 +14,12 @@ const PATIENCE = 25_000;
 /**
  * Runs `programs/${program}.ts` to its end.
  *
- * @param onLine called for each line that it writes, with the child, which can be sent a signal
+ * @param onLine called for each line that it writes, with the child, which can be sent a signal; what it promises is awaited
  */
 export function runProgram(
   program: string,
   args: readonly string[] = [],
-  onLine: (line: string, child: Bun.Subprocess) => void = () => {},
+  onLine: (line: string, child: Bun.Subprocess) => unknown = () => {},
 ): Promise<Ending> {
   return runCommand([process.execPath, programPath(program), ...args], onLine);
 }
@@ -30,7 +30,7 @@ export function programPath(program: string): string {
 
 export async function runCommand(
   command: string[],
-  onLine: (line: string, child: Bun.Subprocess) => void = () => {},
+  onLine: (line: string, child: Bun.Subprocess) => unknown = () => {},
 ): Promise<Ending> {
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "inherit", timeout: PATIENCE });
   const said: string[] = [];
@@ -40,7 +40,7 @@ export async function runCommand(
     rest = lines.pop() as string;
     for (const line of lines) {
       said.push(line);
-      onLine(line, child);
+      await onLine(line, child);
     }
   }
   if (rest !== "") said.push(rest);

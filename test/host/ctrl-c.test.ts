@@ -1,11 +1,27 @@
 /** Ctrl-C on real processes: what each program of `programs/ctrl-c.ts` says, and how it ends. */
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "bun:test";
-import { NOT_LINUX } from "../not-linux.ts";
+import { afterAll, describe, expect, test } from "bun:test";
+import { ConsoleKeys } from "../console-keys.ts";
+import { whyNot } from "../platform.ts";
+import { programPath } from "./children.ts";
 
-const program = new URL("./programs/ctrl-c.ts", import.meta.url).pathname;
-const inWorker = new URL("./programs/ctrl-c-worker.ts", import.meta.url).pathname;
+const program = programPath("ctrl-c");
+const inWorker = programPath("ctrl-c-worker");
 const SECONDS = 1000;
+
+const onWindows = process.platform === "win32";
+/** How a process ends by an unheeded Ctrl-C. STATUS_CONTROL_C_EXIT is 0xc000013a; Bun gives its lowest byte. */
+const INTERRUPTED = onWindows ? 0x3a : "SIGINT";
+
+const keys = new ConsoleKeys();
+afterAll(() => keys[Symbol.dispose]());
+
+/** One Ctrl-C; resolves when the process has taken it. */
+async function interrupt(child: Bun.Subprocess): Promise<void> {
+  if (onWindows) return keys.press(child.pid);
+  child.kill("SIGINT");
+  while (isPending(child.pid)) await new Promise(setImmediate);
+}
 
 interface Ending {
   /** What it said, less the lines that ask for a SIGINT. */
@@ -16,7 +32,13 @@ interface Ending {
 
 /** Whether a SIGINT was sent to the process that none of its threads has taken yet. */
 function isPending(pid: number): boolean {
-  const mask = /^ShdPnd:\s*(\w+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]!;
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch {
+    return false; // it was ended by it
+  }
+  const mask = /^ShdPnd:\s*(\w+)/m.exec(status)![1]!;
   return (BigInt(`0x${mask}`) & 2n) !== 0n;
 }
 
@@ -31,16 +53,15 @@ async function play(command: string[], stderr: "inherit" | "pipe" = "inherit"): 
     const lines = (rest + chunk).split("\n");
     rest = lines.pop()!;
     for (const line of lines) {
-      if (line === "ready") child.kill("SIGINT");
+      if (line === "ready") await interrupt(child);
       else if (line === "press") {
-        child.kill("SIGINT");
+        await interrupt(child);
         child.stdin.write("\n");
         child.stdin.flush();
       } else if (line === "stuck") {
-        child.kill("SIGINT");
-        while (isPending(child.pid));
+        await interrupt(child);
         expect(child.exitCode ?? child.signalCode).toBeNull();
-        child.kill("SIGINT");
+        await interrupt(child);
       } else said.push(line);
     }
   }
@@ -49,8 +70,13 @@ async function play(command: string[], stderr: "inherit" | "pipe" = "inherit"): 
   return { said, end: child.signalCode ?? child.exitCode, errors: await errors };
 }
 
+const whyNoProc = whyNot("linux");
+const whyNoShell = whyNot("shell", "linux");
+const whyNoSignals = whyNot("signals");
+const whyNoConsole = onWindows ? "" : " (skipped: Windows' consoles)";
+
 for (const host of ["run", "runSync"]) {
-  describe.skipIf(NOT_LINUX)(host, () => {
+  describe(host, () => {
     async function expectEnding(scenario: string, said: string[], end: number | string = 0): Promise<void> {
       const ending = await play([process.execPath, program, scenario, host]);
       expect({ said: ending.said, end: ending.end }).toEqual({ said, end });
@@ -64,8 +90,8 @@ for (const host of ["run", "runSync"]) {
         test("a main that never sleeps gets it at a checkpoint", () =>
           expectEnding(`busy${how}`, ["threw KeyboardInterrupt"]));
 
-        test("a second Ctrl-C into an endless loop in main ends the process by SIGINT", () =>
-          expectEnding(`stuckInMain${how}`, [], "SIGINT"));
+        test("a second Ctrl-C into an endless loop in main ends the process", () =>
+          expectEnding(`stuckInMain${how}`, [], INTERRUPTED));
 
         test("unrestricted, an endless loop is interrupted where it stands: only outer frames clean up", () =>
           expectEnding(`unrestrictedMain${how}`, [
@@ -124,8 +150,8 @@ for (const host of ["run", "runSync"]) {
       ]));
 
     for (const where of ["Child", "SystemTask", "CallSoon"]) {
-      test(`a second Ctrl-C into an endless loop ends the process by SIGINT: ${where}`, () =>
-        expectEnding(`stuckIn${where}`, [], "SIGINT"));
+      test(`a second Ctrl-C into an endless loop ends the process: ${where}`, () =>
+        expectEnding(`stuckIn${where}`, [], INTERRUPTED));
     }
 
     test("unrestricted, an endless loop in a child ends that task, and what it takes with it", () =>
@@ -151,8 +177,8 @@ for (const host of ["run", "runSync"]) {
         "ended",
       ]));
 
-    test("unrestricted, a second Ctrl-C into an endless loop in a protected frame ends the process by SIGINT", () =>
-      expectEnding("unrestrictedProtectedStuck", [], "SIGINT"));
+    test("unrestricted, a second Ctrl-C into an endless loop in a protected frame ends the process", () =>
+      expectEnding("unrestrictedProtectedStuck", [], INTERRUPTED));
 
     test("unrestricted, the interruption of one frame leaves the AsyncLocalStorage of others alone", () =>
       expectEnding("unrestrictedStorage", [
@@ -177,7 +203,7 @@ for (const host of ["run", "runSync"]) {
         expectEndingOfListener(`${mode}istenerBefore`, ["main: nothing", "ended", "1 listeners"]));
 
       test(`a program that begins to listen during the run has it from then on: ${mode}istenerDuring`, () =>
-        expectEndingOfListener(`${mode}istenerDuring`, ["main: nothing", "SIGINT is caught", "ended", "1 listeners"]));
+        expectEndingOfListener(`${mode}istenerDuring`, ["main: nothing", "ended", "1 listeners"]));
     }
 
     test("one that came before the program began to listen is still the run's", async () => {
@@ -186,11 +212,12 @@ for (const host of ["run", "runSync"]) {
       expect(said).toContain("main: KeyboardInterrupt");
     });
 
-    test("after the run SIGINT has its default action again", () =>
-      expectEnding("nothing", ["in the run SIGINT is caught", "ended", "after the run SIGINT is default"], "SIGINT"));
+    test.skipIf(whyNoProc !== "")(`after the run SIGINT has its default action again${whyNoProc}`, () =>
+      expectEnding("nothing", ["in the run SIGINT is caught", "ended", "after the run SIGINT is default"], "SIGINT"),
+    );
 
     for (const scenario of ["ignored", "unrestrictedIgnored"]) {
-      test(`where SIGINT is ignored it stays so: ${scenario}`, async () => {
+      test.skipIf(whyNoShell !== "")(`where SIGINT is ignored it stays so: ${scenario}${whyNoShell}`, async () => {
         const ignoring = ["sh", "-c", `trap "" INT; exec "$@"`, "sh", process.execPath, program, scenario, host];
         const { said, end } = await play(ignoring);
         expect({ said, end }).toEqual({
@@ -200,7 +227,7 @@ for (const host of ["run", "runSync"]) {
       });
     }
 
-    test("a run in a Worker does not touch SIGINT", async () => {
+    test.skipIf(whyNoProc !== "")(`a run in a Worker does not touch SIGINT${whyNoProc}`, async () => {
       const { said, end } = await play([process.execPath, inWorker, host]);
       expect({ said, end }).toEqual({ said: ["SIGINT is default", "SIGINT is default"], end: "SIGINT" });
     });
@@ -211,7 +238,44 @@ for (const host of ["run", "runSync"]) {
       expect(errors).toContain("KeyboardInterrupt: interrupted by Ctrl-C (SIGINT)");
     });
 
-    describe("at a terminal", () => {
+    describe.skipIf(!onWindows)(`on a console${whyNoConsole}`, () => {
+      /** As `play`, with the key pressed on a console that the program has as its own, without a window. */
+      async function playOnConsole(scenario: string): Promise<Ending> {
+        const said: string[] = [];
+        let rest = "";
+        // It is given a console of its own where none of the three is inherited.
+        const child = Bun.spawn([process.execPath, program, scenario, host], {
+          stdin: "ignore",
+          stdout: "pipe",
+          stderr: "pipe",
+          windowsHide: true,
+          timeout: 20 * SECONDS,
+        });
+        for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+          const lines = (rest + chunk).split("\n");
+          rest = lines.pop()!;
+          for (const line of lines) {
+            if (line === "ready") await keys.pressOnConsole(child.pid);
+            else said.push(line);
+          }
+        }
+        await child.exited;
+        return { said, end: child.signalCode ?? child.exitCode };
+      }
+
+      test("the key is KeyboardInterrupt in main", async () => {
+        expect(await playOnConsole("sleeping")).toEqual({ said: ["cleaned up", "threw KeyboardInterrupt"], end: 0 });
+      });
+
+      test("unrestricted, it interrupts an endless loop", async () => {
+        expect(await playOnConsole("unrestrictedMain")).toEqual({
+          said: ["around: KeyboardInterrupt", "finally of an outer frame", "threw KeyboardInterrupt"],
+          end: 0,
+        });
+      });
+    });
+
+    describe.skipIf(whyNoSignals !== "")(`at a terminal${whyNoSignals}`, () => {
       /** As `play`, with the keys pressed at a terminal that the program has as its own. */
       async function playAtTerminal(scenario: string): Promise<Ending> {
         const CTRL_C = "\x03";
@@ -250,7 +314,7 @@ for (const host of ["run", "runSync"]) {
         expect(await playAtTerminal("sleeping")).toEqual({ said: ["cleaned up", "threw KeyboardInterrupt"], end: 0 });
       });
 
-      test("a second one into an endless loop ends the process by SIGINT", async () => {
+      test("a second one into an endless loop ends the process", async () => {
         expect(await playAtTerminal("stuckInMain")).toEqual({ said: [], end: "SIGINT" });
       });
 

@@ -11,15 +11,15 @@ import {
   sleep,
 } from "../../src/index.ts";
 import { Descriptors, drain, fill, read, signal, write } from "../io/descriptors.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { BACKENDS } from "../backends.ts";
 
 /** Some turns of the loop, in which the run falls asleep and its helper thread, if it has one, with it. */
 const asleep = (): Promise<void> => Bun.sleep(5);
 
-describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) => {
+describe.each(BACKENDS)("run on %s", (io) => {
   test("a descriptor made ready by the host's code wakes the run, again and again", async () => {
     using descriptors = new Descriptors();
-    const [reading, writing] = descriptors.pipe();
+    const [reading, writing] = descriptors.oneWay();
     const heard: number[] = [];
     const running = run(
       function* () {
@@ -44,7 +44,7 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
 
   test("a wait added while the run sleeps is heard of, and so is the one it slept on", async () => {
     using descriptors = new Descriptors();
-    const fds = Array.from({ length: 20 }, () => descriptors.eventfd());
+    const fds = Array.from({ length: 20 }, () => descriptors.bell());
     const trail: number[] = [];
     await run(
       () =>
@@ -71,7 +71,7 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
 
   test("the other direction of a descriptor that is waited for", async () => {
     using descriptors = new Descriptors();
-    const [one, other] = descriptors.unixPair();
+    const [one, other] = descriptors.pair();
     fill(one);
     const trail: string[] = [];
     await run(
@@ -96,8 +96,8 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
 
   test("a wait that was cancelled while the thread slept on it disturbs nobody, ready or not", async () => {
     using descriptors = new Descriptors();
-    const given = descriptors.eventfd();
-    const [wanted, writing] = descriptors.pipe();
+    const given = descriptors.bell();
+    const [wanted, writing] = descriptors.oneWay();
     await run(
       function* () {
         for (let round = 0; round < 10; round++) {
@@ -120,7 +120,7 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
     await run(
       function* () {
         for (let round = 0; round < 10; round++) {
-          const fd = descriptors.eventfd();
+          const fd = descriptors.bell();
           setTimeout(() => {
             notifyClosing(fd);
             descriptors.close(fd);
@@ -131,7 +131,7 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
             trail.push((error as Error).name);
             expect(error).toBeInstanceOf(ClosedResourceError);
           }
-          const again = descriptors.eventfd(); // the lowest free number: nearly always the same one
+          const again = descriptors.bell(); // the lowest free number: nearly always the same one
           setTimeout(() => signal(again), 3);
           yield* waitReadable(again);
           descriptors.close(again);
@@ -144,8 +144,8 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
 
   test("closing without a word, while the thread sleeps on it: the wait can be cancelled, and others go on", async () => {
     using descriptors = new Descriptors();
-    const lost = descriptors.eventfd();
-    const good = descriptors.eventfd();
+    const lost = descriptors.bell();
+    const good = descriptors.bell();
     await run(
       () =>
         openNursery(function* (nursery) {
@@ -172,7 +172,7 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
 
   test("the first waiter waits on when a second one is refused", async () => {
     using descriptors = new Descriptors();
-    const fd = descriptors.eventfd();
+    const fd = descriptors.bell();
     await run(
       () =>
         openNursery(function* (nursery) {
@@ -193,7 +193,7 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
 
   test("the loop's timers go on meanwhile, on time", async () => {
     using descriptors = new Descriptors();
-    const [reading, writing] = descriptors.pipe();
+    const [reading, writing] = descriptors.oneWay();
     const trail: string[] = [];
     const running = run(
       function* () {
@@ -213,7 +213,7 @@ describe.skipIf(NOT_LINUX).each(["epoll", "poll"] as const)("run on %s", (io) =>
 
   test("waits that are ready, waits that become so, deadlines and the loop, all at once", async () => {
     using descriptors = new Descriptors();
-    const pairs = Array.from({ length: 8 }, () => descriptors.unixPair());
+    const pairs = Array.from({ length: 8 }, () => descriptors.pair());
     let echoed = 0;
     let expired = 0;
     await run(

@@ -11,7 +11,8 @@ import {
 } from "../../src/hazmat.ts";
 import { RunFinishedError, TrioInternalError, run, runSync, sleep } from "../../src/index.ts";
 import type { Order, Report } from "./programs/caller.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { ConsoleKeys } from "../console-keys.ts";
+import { runProgram } from "./children.ts";
 
 const hosts: Record<string, typeof run> = { run, runSync: async (main, options) => runSync(main, options) };
 
@@ -117,23 +118,19 @@ test("runSync is entered from a JSCallback that C calls synchronously, and from 
 });
 
 test("run is entered from signal handlers, also when the process sleeps", async () => {
-  const program = new URL("./programs/entry.ts", import.meta.url).pathname;
-  const child = Bun.spawn([process.execPath, program], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
-  const tooLong = setTimeout(() => child.kill("SIGKILL"), 20_000);
+  using keys = new ConsoleKeys();
   let woken = 0;
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    for (const line of chunk.split("\n")) {
-      if (line === "ready") child.kill("SIGUSR1");
-      else if (line === "woken") woken++;
-    }
-  }
-  await child.exited;
-  clearTimeout(tooLong);
-  expect({ woken, code: child.exitCode }).toEqual({ woken: 3, code: 0 });
+  const { end } = await runProgram("entry", [], async (line, child) => {
+    if (line === "woken") woken++;
+    if (line !== "ready") return;
+    if (process.platform === "win32") await keys.press(child.pid, "SIGBREAK");
+    else child.kill("SIGUSR1");
+  });
+  expect({ woken, end }).toEqual({ woken: 3, end: 0 });
 });
 
 for (const [name, runOn] of Object.entries(hosts)) {
-  describe.skipIf(NOT_LINUX)(name, () => {
+  describe(name, () => {
     test("one handle goes to several Workers, and calls are first in, first out over them and this thread", async () => {
       const count = 200;
       const turns = { words: new Int32Array(new SharedArrayBuffer(4)), callers: 4 };

@@ -1,7 +1,7 @@
 /** When a run is over, however it ended, nothing of it is left: no thread, descriptor, timer, handler or listener. */
 import { describe, expect, test } from "bun:test";
 import { runProgram } from "./children.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { whyNot } from "../platform.ts";
 
 const OUTCOMES: Record<string, string> = {
   nothing: "ended",
@@ -16,7 +16,9 @@ const OUTCOMES: Record<string, string> = {
   "no such backend": "UnsupportedError",
 };
 
-describe.skipIf(NOT_LINUX)("nothing is left", () => {
+const why = whyNot("linux");
+
+describe.skipIf(why !== "")(`nothing is left${why}`, () => {
   for (const host of ["run", "runSync"]) {
     for (const io of ["epoll", "poll"]) {
       for (const [ending, outcome] of Object.entries(OUTCOMES)) {

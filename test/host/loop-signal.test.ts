@@ -6,7 +6,9 @@ import { LoopSignal } from "../../src/host/loop-signal.ts";
 import { EpollIoManager } from "../../src/io/epoll.ts";
 import { Descriptors, openDescriptors, signal } from "../io/descriptors.ts";
 import { programPath, runCommand, runProgram } from "./children.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { whyNot } from "../platform.ts";
+
+const why = whyNot("linux");
 
 /** The signal comes within one turn of the loop; that it does not come is seen after some. */
 async function turns(count = 5): Promise<void> {
@@ -24,7 +26,7 @@ class Watched implements Disposable {
   }
 }
 
-describe.skipIf(NOT_LINUX)("a loop signal", () => {
+describe.skipIf(why !== "")(`a loop signal${why}`, () => {
   test("comes once for each time it is armed, when the instance has events", async () => {
     using watched = new Watched();
     const { io, signal } = watched;
@@ -100,7 +102,7 @@ describe.skipIf(NOT_LINUX)("a loop signal", () => {
   });
 });
 
-describe.skipIf(NOT_LINUX)("a run", () => {
+describe.skipIf(why !== "")(`a run${why}`, () => {
   test("starts no thread where Bun's loop can watch", async () => {
     using descriptors = new Descriptors();
     const RealWorker = globalThis.Worker;

@@ -86,7 +86,7 @@ describe("the order of things", () => {
 
   test("the run is over when its promise settles: the next one may begin in its first callback", async () => {
     using descriptors = new Descriptors();
-    const ready = descriptors.eventfd();
+    const ready = descriptors.bell();
     signal(ready);
     const outcome = await run(function* () {
       yield* sleep(1);
@@ -118,7 +118,7 @@ describe("one after the other", () => {
   test("200 runs, every other one with a descriptor wait", async () => {
     using descriptors = new Descriptors();
     for (let round = 0; round < 200; round++) {
-      const fd = descriptors.eventfd();
+      const fd = descriptors.bell();
       if (round % 10 === 0) setImmediate(signal, fd);
       else signal(fd);
       const got = await run(async function* () {
@@ -189,7 +189,7 @@ describe("a run in a run", () => {
 
   test("is refused until the outer one's promise has settled, and then no longer", async () => {
     using descriptors = new Descriptors();
-    const never = descriptors.eventfd();
+    const never = descriptors.bell();
     let settled = false;
     // It ends with a helper thread at work, which takes a while to end.
     const outer = run(() =>
@@ -256,7 +256,7 @@ describe("deadlockDetection", () => {
 
   test("true: a promise, a descriptor, a deadline, a handle given out may all wake it", async () => {
     using descriptors = new Descriptors();
-    const fd = descriptors.eventfd();
+    const fd = descriptors.bell();
     setTimeout(signal, 20, fd);
     await run(() => waitReadable(fd), detect);
     await run(() => fromPromise(Bun.sleep(20)), detect);

@@ -30,7 +30,7 @@ import {
 } from "../../src/index.ts";
 import { MockClock, waitAllTasksBlocked } from "../../src/testing.ts";
 import { Descriptors } from "../io/descriptors.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { BACKENDS } from "../backends.ts";
 
 /** Calls `callback` from a place of the host's, some turns of the loop from now. */
 const PLACES: Record<string, (callback: () => void) => void> = {
@@ -204,7 +204,7 @@ describe("what happens while the scheduler looks for something to do", () => {
         await host(
           function* () {
             using descriptors = new Descriptors();
-            const idle = descriptors.eventfd();
+            const idle = descriptors.bell();
             const lot = new ParkingLot();
             const callSoon = currentCallSoonThreadAndSignalSafe();
             yield* openNursery(function* (nursery) {
@@ -231,8 +231,8 @@ describe("what happens while the scheduler looks for something to do", () => {
         );
       });
 
-      for (const io of ["epoll", "poll"] as const) {
-        test.skipIf(NOT_LINUX)(`${name} on ${io}: a Worker's call that comes at ${hook}`, async () => {
+      for (const io of BACKENDS) {
+        test(`${name} on ${io}: a Worker's call that comes at ${hook}`, async () => {
           // The very call that a Worker makes, at the worst of moments: what it wakes the run by is there to be read
           // when the run looks at its descriptors, last thing before it sleeps.
           let call: (() => void) | null = null;
@@ -246,7 +246,7 @@ describe("what happens while the scheduler looks for something to do", () => {
           await host(
             function* () {
               using descriptors = new Descriptors();
-              const idle = descriptors.eventfd();
+              const idle = descriptors.bell();
               const lot = new ParkingLot();
               const handle = currentCallSoonThreadAndSignalSafe().forThread(() => void lot.unpark());
               const fromWorker = connectCallSoon(handle as WorkerHandle);

@@ -1,15 +1,10 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { eventfd } from "../../ffi/eventfd.ts";
-import { addressOf } from "../../ffi/memory.ts";
-import { pollCalls, POLLIN } from "../../ffi/poll.ts";
-import { descriptorCalls } from "../../ffi/unistd.ts";
+import type { WakeAddress } from "../../ffi/wake-address.ts";
 import { RunFinishedError, UnsupportedError } from "../../src/errors.ts";
 import { connectCallSoon, WorkerCalls } from "../../src/host/worker-calls.ts";
 import type { WorkerCall, WorkerHandle } from "../../src/host/worker-calls.ts";
 import type { Order, Report } from "./programs/caller.ts";
-import { NOT_LINUX } from "../not-linux.ts";
-
-const scratch = new ArrayBuffer(8);
+import { type Sleeper, sleeper } from "./sleeper.ts";
 
 /** A Worker that obeys orders. */
 class Caller {
@@ -25,23 +20,21 @@ class Caller {
 
 const calls = (taken: WorkerCall[]): [number, ...unknown[]][] => taken.map(({ callId, args }) => [callId, ...args]);
 
-describe.skipIf(NOT_LINUX)("WorkerCalls", () => {
-  let wakeFd: number;
+describe("WorkerCalls", () => {
+  let woken: Sleeper;
   let queue: WorkerCalls;
   beforeEach(() => {
-    wakeFd = eventfd();
-    queue = new WorkerCalls({ kind: "eventfd", fd: wakeFd });
+    woken = sleeper();
+    queue = new WorkerCalls(woken.address);
   });
   afterEach(() => {
     queue.close();
-    descriptorCalls().close(wakeFd);
+    woken.close();
   });
 
   /** Sleeps in the kernel until woken, as a run does, and says whether it was within ten seconds. */
   function sleep(timeout = 10_000): boolean {
-    const woken = pollCalls().poll(addressOf(new Int32Array([wakeFd, POLLIN]).buffer), 1, timeout) === 1;
-    if (woken) descriptorCalls().read(wakeFd, addressOf(scratch), 8);
-    return woken;
+    return woken.sleep(timeout);
   }
 
   const workers: Caller[] = [];
@@ -147,9 +140,11 @@ describe.skipIf(NOT_LINUX)("WorkerCalls", () => {
   });
 
   test("a handle that wakes in another platform's way is refused by that name", () => {
-    const handle = { ...queue.handleFor(0), waker: { kind: "iocp", port: 1 } } as unknown as WorkerHandle;
+    const elsewhere: WakeAddress =
+      process.platform === "win32" ? { kind: "eventfd", fd: 1 } : { kind: "iocp", port: 1 };
+    const handle = { ...queue.handleFor(0), waker: elsewhere };
     expect(() => connectCallSoon(handle)).toThrow(UnsupportedError);
-    expect(() => connectCallSoon(handle)).toThrow("iocp");
+    expect(() => connectCallSoon(handle)).toThrow(elsewhere.kind);
   });
 
   test("calls of several Workers wake a thread that blocks, first in first out over all of them", async () => {
@@ -287,7 +282,7 @@ describe.skipIf(NOT_LINUX)("WorkerCalls", () => {
 
   test("what Workers called before they were terminated is taken, from the first call on", async () => {
     for (let round = 0; round < 6; round++) {
-      const own = new WorkerCalls({ kind: "eventfd", fd: wakeFd });
+      const own = new WorkerCalls(woken.address);
       const pair = [new Caller(), new Caller()];
       for (const [caller, each] of pair.entries()) {
         void each.order({ handle: own.handleFor(caller), caller, count: Infinity });

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { ParkingLot, type WorkerHandle, currentCallSoonThreadAndSignalSafe } from "../../src/hazmat.ts";
 import { fromPromise, moveOnAfter, openNursery, run, runSync } from "../../src/index.ts";
 import type { Order, Report } from "./programs/run-in-worker.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { BACKENDS } from "../backends.ts";
 
 const workers: Worker[] = [];
 afterEach(() => {
@@ -25,9 +25,9 @@ function expected({ host, rounds }: Order): Report {
   return { outcomes: Array.from({ length: rounds }, () => outcome), nested: "UsageError" };
 }
 
-describe.skipIf(NOT_LINUX)("in Workers", () => {
+describe("in Workers", () => {
   const orders = (["run", "runSync"] as const).flatMap((host) =>
-    (["epoll", "poll"] as const).map((io): Order => ({ host, io, rounds: 5 })),
+    BACKENDS.map((io): Order => ({ host, io, rounds: 5 })),
   );
 
   for (const order of orders) {
@@ -64,7 +64,7 @@ describe.skipIf(NOT_LINUX)("in Workers", () => {
   }, 30_000);
 
   test("beside a runSync on this thread that takes their calls", async () => {
-    const order: Order = { host: "run", io: "epoll", rounds: 3 };
+    const order: Order = { host: "run", io: BACKENDS[0]!, rounds: 3 };
     // A Worker is started by the thread that made it, whose loop does not turn in runSync.
     const ready = inWorker({ ...order, rounds: 1 });
     await ready;

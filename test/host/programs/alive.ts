@@ -17,13 +17,13 @@ const programs: Record<string, () => Generator<any, unknown, any>> = {
     yield* lot.park();
   },
   *descriptor() {
-    const fd = descriptors.eventfd();
+    const fd = descriptors.bell();
     setTimeout(() => signal(fd), 50).unref();
     yield* waitReadable(fd);
   },
   *exits() {
     yield* openNursery(function* (nursery) {
-      const fd = descriptors.eventfd();
+      const fd = descriptors.bell();
       nursery.startSoon(() => waitReadable(fd));
       yield* sleep(50);
       process.exit(7);

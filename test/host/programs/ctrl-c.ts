@@ -1,6 +1,6 @@
 /**
- * Programs that get Ctrl-C from `ctrl-c.test.ts`, by name; the second argument is the host. They say on stdout what
- * happens to them, a line at a time. To three of the lines the test answers:
+ * Programs that get Ctrl-C from `ctrl-c.test.ts`, by name; the second argument is the host, the third may be a backend.
+ * They say on stdout what happens to them, a line at a time. To three of the lines the test answers:
  *
  * - "ready": one SIGINT.
  * - "press": one SIGINT, and then a byte on stdin, so that the program knows that it has had the signal.
@@ -29,9 +29,10 @@ import {
   runSync,
   sleep,
 } from "../../../src/index.ts";
+import type { IoBackend } from "../../../src/io/index.ts";
 import { socketpair } from "../../../src/socket.ts";
 
-const [scenario = "", host = ""] = process.argv.slice(2);
+const [scenario = "", host = "", io = "auto"] = process.argv.slice(2);
 
 const say = (line: string): void => void writeSync(1, `${line}\n`);
 const nameOf = (error: unknown): string =>
@@ -379,7 +380,6 @@ const programs: Record<string, () => Coroutine<unknown>> = {
     press();
     press(); // two: they are not the run's
     yield* outcomeOf("main", checkpoint());
-    say(`SIGINT is ${disposition()}`);
   },
 
   async *listenerAfterPress() {
@@ -410,7 +410,10 @@ programs["uncaught"] = programs["sleeping"]!;
 if (scenario.endsWith("istenerBefore")) process.on("SIGINT", listener);
 
 const main = programs[scenario]!;
-const options: RunOptions = { restrictKeyboardInterruptToCheckpoints: !scenario.startsWith("unrestricted") };
+const options: RunOptions = {
+  io: io as IoBackend | "auto",
+  restrictKeyboardInterruptToCheckpoints: !scenario.startsWith("unrestricted"),
+};
 const runs = async (): Promise<unknown> => (host === "run" ? run(main, options) : runSync(main, options));
 
 if (scenario === "uncaught") {

@@ -1,6 +1,7 @@
 /**
  * Some of everything that the library does by means that a bundler might break: a helper thread, foreign calls, a signal
- * handler, sockets, a Worker. Says a line for each. The parent sends a SIGINT when it says "ready".
+ * handler, sockets, a Worker; the descriptors on each backend that the arguments name. Says a line for each. The parent
+ * presses Ctrl-C when it says "ready".
  */
 import {
   connectCallSoon,
@@ -18,6 +19,7 @@ import {
   sleep,
   sleepForever,
 } from "../../../src/index.ts";
+import type { IoBackend } from "../../../src/io/choose.ts";
 import { type Socket, socket } from "../../../src/socket.ts";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -62,7 +64,7 @@ function* called(): Generator<any, string, any> {
   return yield* fromPromise(said.promise);
 }
 
-for (const io of ["epoll", "poll"] as const) {
+for (const io of process.argv.slice(2) as IoBackend[]) {
   for (const body of [echoed, slept, called]) {
     say(`run ${io}: ${await run(body, { io })}`);
     say(`runSync ${io}: ${runSync(body, { io })}`);

@@ -73,12 +73,12 @@ function busy(body: () => Generator<any, unknown, any>): () => Generator<any, un
     currentCallSoonThreadAndSignalSafe().forThread(() => {});
     return yield* openNursery(
       function* (nursery) {
-        const never = descriptors.eventfd();
+        const never = descriptors.bell();
         nursery.startSoon(() => waitReadable(never));
         nursery.startSoon(() => sleep(1e9));
         if (host === "run") nursery.startSoon(() => fromPromise(new Promise(() => {})));
         // One wait that ends: a helper thread, if there is one, is at work then.
-        const soon = descriptors.eventfd();
+        const soon = descriptors.bell();
         nursery.startSoon(function* () {
           yield* sleep(1);
           signal(soon);

@@ -1,11 +1,12 @@
 /** A Worker that makes runs as it is told, and says how they went. */
 import { type WorkerHandle, ParkingLot, connectCallSoon, waitReadable, yieldBriefly } from "../../../src/hazmat.ts";
 import { fromPromise, openNursery, run, runSync, sleep } from "../../../src/index.ts";
+import type { IoBackend } from "../../../src/io/index.ts";
 import { Descriptors, drain, write } from "../../io/descriptors.ts";
 
 export interface Order {
   readonly host: "run" | "runSync";
-  readonly io: "epoll" | "poll";
+  readonly io: IoBackend;
   readonly rounds: number;
   /** A function of the parent's run, called once a round. */
   readonly handle?: WorkerHandle;
@@ -22,7 +23,7 @@ let nested = "";
 
 function* main({ host, handle }: Order): Generator<any, string, any> {
   using descriptors = new Descriptors();
-  const [reading, writing] = descriptors.pipe();
+  const [reading, writing] = descriptors.oneWay();
   const lot = new ParkingLot();
   const trail: string[] = [];
   const call = handle === undefined ? null : connectCallSoon(handle);

@@ -29,7 +29,7 @@ if (what === "worker") {
   // With listeners Bun's handlers are in place, on this thread: the wait is interrupted.
   for (const name of ["SIGWINCH", "SIGCHLD", "SIGUSR2"] as const) process.on(name, () => {});
   using descriptors = new Descriptors();
-  const [reading, writing] = descriptors.pipe();
+  const [reading, writing] = descriptors.oneWay();
   say("ready");
   runSync(
     function* () {
