@@ -8,7 +8,7 @@
  * Tasks are `async function*`. The two functions that every byte goes through await nothing, so they are plain
  * `function*`, which costs less.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
   KeyboardInterrupt,
@@ -24,7 +24,15 @@ import {
   sleepForever,
 } from "tribun";
 import { waitReadable, waitWritable } from "tribun/hazmat";
-import { SOL_SOCKET, SO_REUSEADDR, socket, type Address, type InetAddress, type Socket } from "tribun/socket";
+import {
+  SOL_SOCKET,
+  SO_EXCLUSIVEADDRUSE,
+  SO_REUSEADDR,
+  socket,
+  type Address,
+  type InetAddress,
+  type Socket,
+} from "tribun/socket";
 
 const PAYLOAD = 64 * 1024;
 const CHUNK = 64 * 1024;
@@ -67,7 +75,8 @@ interface Traffic {
 function listen(port: number): Socket {
   const listener = socket();
   try {
-    listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, true);
+    // To serve at this port again at once after the last time, and alone: Windows has another option for the same wish.
+    listener.setsockopt(SOL_SOCKET, process.platform === "win32" ? SO_EXCLUSIVEADDRUSE : SO_REUSEADDR, true);
     listener.bind({ host: "127.0.0.1", port });
     listener.listen();
     return listener;
@@ -272,10 +281,14 @@ function wholeNumber(option: string, value: string, lowest: number, highest: num
   throw new Error(`${option} takes a whole number from ${lowest} to ${highest}, not "${value}"`);
 }
 
-/** Each client takes two descriptors, its own and the server's. Bun has raised the soft limit to the hard one. */
+/**
+ * Each client takes two descriptors, its own and the server's. Bun has raised the soft limit to the hard one, which is
+ * told where there is /proc. Windows has none to speak of.
+ */
 function checkDescriptorLimit(clients: number): void {
   const needed = 2 * clients + 100;
-  const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);
+  const limits = existsSync("/proc/self/limits") ? readFileSync("/proc/self/limits", "utf8") : "";
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
   if (limit >= needed) return;
   fail(
     1,

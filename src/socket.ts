@@ -1,6 +1,6 @@
 /**
  * BSD sockets: `tribun/socket`. Non-blocking underneath, an operation above; the constants by their POSIX names, with
- * Linux's values.
+ * this system's values, and -1 where it has none.
  */
 export {
   AF_INET,
@@ -41,6 +41,7 @@ export {
   SO_DOMAIN,
   SO_DONTROUTE,
   SO_ERROR,
+  SO_EXCLUSIVEADDRUSE,
   SO_KEEPALIVE,
   SO_LINGER,
   SO_OOBINLINE,

@@ -27,7 +27,7 @@ export interface InetAddress {
 /**
  * Where an AF_UNIX socket is: a path in the file system (at most 107 bytes in UTF-8), a name in Linux's abstract
  * namespace, which begins with `"\0"` (at most 108 bytes with that), or `""` for a socket without a name. Binding to
- * `""` lets the kernel choose an abstract name. A name from elsewhere that is not UTF-8 reads with U+FFFD in it.
+ * `""` lets Linux choose an abstract name. A name from elsewhere that is not UTF-8 reads with U+FFFD in it.
  */
 export interface UnixAddress {
   readonly path: string;
@@ -127,7 +127,7 @@ function judgeScopeId(host: string, zone: string, call: string): number {
   if (scopeId <= HIGHEST_SCOPE_ID) return scopeId;
   throw new RangeError(
     `${call}: host ${describe(host)} must give its interface by index, such as "fe80::1%2"; ` +
-      "/sys/class/net/<name>/ifindex has it",
+      "it is the scopeid that networkInterfaces() of node:os gives, and /sys/class/net/<name>/ifindex on Linux",
   );
 }
 

@@ -1,9 +1,8 @@
 import { ERRNO } from "../../ffi/errno.ts";
-import { negateErrno, systemError } from "../../ffi/libc.ts";
+import { systemError } from "../../ffi/libc.ts";
 import { SockaddrStorage } from "../../ffi/sockaddr.ts";
 import {
   AF_INET,
-  AF_UNIX,
   SHUT_RD,
   SHUT_RDWR,
   SOCK_STREAM,
@@ -12,7 +11,6 @@ import {
   SO_ERROR,
 } from "../../ffi/socket-constants.ts";
 import { socketCalls } from "../../ffi/socket.ts";
-import { descriptorCalls } from "../../ffi/unistd.ts";
 import { Cancelled, ClosedResourceError, KeyboardInterrupt, WouldBlock } from "../errors.ts";
 import { notifyClosing, waitWritable, yieldBrieflyNoCancel, yieldIfCancelled, type Operation } from "../hazmat.ts";
 import type { Trap } from "../kernel/operation.ts";
@@ -40,7 +38,10 @@ const optionValue = new Int32Array(new ArrayBuffer(4));
 const optionLength = new Int32Array(new ArrayBuffer(4));
 
 /**
- * A new socket: socket(2). Non-blocking and close-on-exec underneath.
+ * A new socket: socket(2). Non-blocking underneath, and inherited by no child process.
+ *
+ * Windows: AF_UNIX has streams alone, from Windows 10 on, and nobody has SOCK_SEQPACKET. An AF_INET6 socket has
+ * IPV6_V6ONLY on until it is turned off.
  *
  * @param family AF_INET, AF_INET6 or AF_UNIX
  * @param type SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET or SOCK_RAW
@@ -53,12 +54,16 @@ export function socket(family: number = AF_INET, type: number = SOCK_STREAM, pro
 }
 
 /**
- * Two new sockets, connected to each other: socketpair(2). Linux pairs AF_UNIX sockets only (EOPNOTSUPP).
+ * Two new sockets, connected to each other: socketpair(2). Without a family they are of the one that the system pairs.
+ * Linux pairs AF_UNIX sockets only (EOPNOTSUPP for the others).
+ *
+ * Windows pairs none. What stands for it there are two TCP sockets of AF_INET, or of AF_INET6, connected to each other
+ * over loopback; EOPNOTSUPP for anything else.
  *
  * @throws as {@link socket}. Not a checkpoint. Trio: `trio.socket.socketpair`.
  */
 export function socketpair(
-  family: number = AF_UNIX,
+  family: number = socketCalls().pairFamily,
   type: number = SOCK_STREAM,
   protocol: number = 0,
 ): [Socket, Socket] {
@@ -69,7 +74,8 @@ export function socketpair(
 }
 
 /**
- * A BSD socket whose blocking calls are operations.
+ * A BSD socket whose blocking calls are operations: the system's on POSIX, Winsock's on Windows. What they say is the
+ * same, errors by their POSIX names among it; what they do differs where a call says so.
  *
  * Every operation is a checkpoint, and Cancelled means that it did not happen: no byte was taken or sent, no connection
  * accepted. One task at a time may wait to receive (or accept), and one to send: another gets BusyResourceError. On a
@@ -92,7 +98,7 @@ export class Socket implements Disposable {
     this.#family = family;
   }
 
-  /** The descriptor, or -1 once closed. It stays the socket's own: do not close it. */
+  /** The descriptor (on Windows the SOCKET), or -1 once closed. It stays the socket's own: do not close it. */
   get fd(): number {
     return this.#fd;
   }
@@ -131,12 +137,15 @@ export class Socket implements Disposable {
 
   /**
    * Sets an option: setsockopt(2). A number or a boolean goes as a C `int`, a Uint8Array as it is, for the options that
-   * take a structure. Not a checkpoint.
+   * take a structure. An option that this system lacks has the number -1, and is a RangeError. Not a checkpoint.
+   *
+   * Windows: SO_REUSEADDR lets a socket take an address that another one is listening at, whoever that is. What it is
+   * for elsewhere, to listen again at once where a server just ended, needs no option there; a server that wants its
+   * port to itself sets SO_EXCLUSIVEADDRUSE instead.
    */
   setsockopt(level: number, name: number, value: number | boolean | Uint8Array): void {
     const call = "Socket.setsockopt(level, name, value)";
-    judgeWholeNumber(level, "level", 0, HIGHEST_INT, call);
-    judgeWholeNumber(name, "name", 0, HIGHEST_INT, call);
+    judgeOption(level, name, call);
     let bytes: ArrayBufferView;
     if (typeof value === "number" || typeof value === "boolean") {
       // C programs write flags and addresses either way, as int or unsigned: the bits are the same.
@@ -155,8 +164,7 @@ export class Socket implements Disposable {
   /** The value of an option that is a C `int`: getsockopt(2). Of a longer one, its first four bytes. Not a checkpoint. */
   getsockopt(level: number, name: number): number {
     const call = "Socket.getsockopt(level, name)";
-    judgeWholeNumber(level, "level", 0, HIGHEST_INT, call);
-    judgeWholeNumber(name, "name", 0, HIGHEST_INT, call);
+    judgeOption(level, name, call);
     optionValue[0] = 0;
     optionLength[0] = optionValue.byteLength;
     const result = socketCalls().getsockopt(this.#open("getsockopt"), level, name, optionValue, optionLength);
@@ -166,7 +174,9 @@ export class Socket implements Disposable {
 
   /**
    * Ends the connection in one direction or both, whoever else has the descriptor: shutdown(2), with SHUT_RD, SHUT_WR
-   * or SHUT_RDWR. After SHUT_WR the peer reads the end of the stream. Not a checkpoint. Trio: `shutdown`.
+   * or SHUT_RDWR. After SHUT_WR the peer reads the end of the stream, after SHUT_RD this end does: on Linux also a task
+   * that waits to receive already, which on Windows may wait on until the peer says something. Not a checkpoint.
+   * Trio: `shutdown`.
    */
   shutdown(how: number): void {
     judgeWholeNumber(how, "how", SHUT_RD, SHUT_RDWR, "Socket.shutdown(how)");
@@ -184,7 +194,7 @@ export class Socket implements Disposable {
     // closed, and no waiter may be left on a number that can become another file.
     this.#fd = -1;
     notifyClosing(fd);
-    const result = negateErrno(descriptorCalls().close(fd));
+    const result = socketCalls().close(fd);
     // Linux has closed it all the same when a signal came (close(2), NOTES).
     if (result !== INTERRUPTED) throwing(result, "close", `fd ${fd}`);
   }
@@ -212,6 +222,9 @@ export class Socket implements Disposable {
   /**
    * Connects to `address`: connect(2). A checkpoint.
    *
+   * A datagram socket only notes the address. When nobody is there, Linux says so (ECONNREFUSED) at a later call, and
+   * Windows does not.
+   *
    * Cancelled before it began, it did not happen. An attempt under way cannot be taken back, so if it is interrupted
    * then, by cancellation or Ctrl-C, the socket is closed.
    *
@@ -228,6 +241,8 @@ export class Socket implements Disposable {
    * Receives at most `size` bytes, at least one unless the stream has ended (then it gives an empty array) or the
    * datagram is empty: recv(2). What a datagram has beyond `size` is lost. Each call gives fresh memory; for bulk data
    * {@link Socket.recvInto} is faster, which has none to take. A checkpoint.
+   *
+   * Windows: a datagram socket has to have an address first, by `bind` or from its first datagram sent (EINVAL).
    *
    * @throws TypeError, RangeError at once for `size`; ClosedResourceError, BusyResourceError; SystemError (ECONNRESET,
    *   ENOTCONN, …). Trio: `recv`.
@@ -325,7 +340,7 @@ export class Socket implements Disposable {
     let result: number;
     do result = socketCalls().accept(listener, storage);
     while (result === INTERRUPTED);
-    const fd = taken(result, "accept4");
+    const fd = taken(result, "accept");
     return fd === undefined ? undefined : [new Socket(fd, this.#family), decodeAddress(this.#family, storage)];
   }
 
@@ -367,7 +382,7 @@ export class Socket implements Disposable {
         // A wait may end for nothing (S4). Asking again tells, and makes Linux see that the connection stands: until
         // then it takes another connect for this one.
         result = socketCalls().connect(this.#open("connect"), address);
-      } while (result === -ERRNO.EALREADY);
+      } while (result === -ERRNO.EALREADY || result === -ERRNO.EINPROGRESS);
       if (result === 0 || result === -ERRNO.EISCONN) return;
     }
     throw systemError(-result, "connect", detail);
@@ -413,6 +428,13 @@ function wouldBlock(method: string, why: string): never {
 function judgeSize(size: number, call: string): void {
   // A size of 0 would give an empty array, which means the end of the stream.
   judgeWholeNumber(size, "size", 1, LONGEST_TRANSFER, call);
+}
+
+function judgeOption(level: number, name: number, call: string): void {
+  judgeWholeNumber(level, "level", 0, HIGHEST_INT, call);
+  if (name === -1) throw new RangeError(`${call}: name must be an option of this system; -1 is one that it lacks`);
+  // Windows numbers one of them as the complement of another.
+  judgeWholeNumber(name, "name", 0, HIGHEST_UNSIGNED, call);
 }
 
 function judgeKind(family: number, type: number, protocol: number, call: string): void {

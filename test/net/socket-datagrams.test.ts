@@ -7,21 +7,19 @@ import {
   SOCK_DGRAM,
   SOL_SOCKET,
   SO_BROADCAST,
-  type Socket,
   socket,
   socketpair,
 } from "../../src/socket.ts";
 import { waitAllTasksBlocked } from "../../src/testing.ts";
-import { bytes, hasIPv6, scratchFolder, text, thrown, thrownBy } from "./sockets.ts";
+import { bytes, scratchFolder, text, thrown, thrownBy, udp, whyNoIPv6, whyNoUnixDatagrams } from "./sockets.ts";
 
-function udp(family: number = AF_INET): Socket {
-  const made = socket(family, SOCK_DGRAM);
-  made.bind({ host: "localhost", port: 0 });
-  return made;
-}
+const onWindows = process.platform === "win32";
 
-for (const family of hasIPv6 ? [AF_INET, AF_INET6] : [AF_INET]) {
-  test(`UDP over ${family === AF_INET ? "IPv4" : "IPv6"}: sendto and recvfrom, with the sender's address`, () => {
+for (const [family, name, why] of [
+  [AF_INET, "IPv4", ""],
+  [AF_INET6, "IPv6", whyNoIPv6],
+] as const) {
+  test.skipIf(why !== "")(`UDP over ${name}: sendto and recvfrom, with the sender's address${why}`, () => {
     using a = udp(family);
     using b = udp(family);
     runSync(function* () {
@@ -82,58 +80,81 @@ test("a datagram too long is EMSGSIZE", () => {
   });
 });
 
-test("nobody at the port of a connected datagram socket is ECONNREFUSED at the next call", () => {
+test("a datagram that nobody was there for fails no later call of a socket that is not connected", () => {
   using a = udp();
-  const b = udp();
-  const address = b.getsockname();
-  b.close();
+  using other = udp();
+  const nobody = udp();
+  const address = nobody.getsockname();
+  nobody.close();
   runSync(function* () {
-    yield* a.connect(address);
-    yield* a.send(bytes("anyone?"));
-    expect((yield* thrownBy(a.recv(10))).code).toBe("ECONNREFUSED");
+    yield* a.sendto(bytes("anyone?"), address);
+    yield* other.sendto(bytes("here"), a.getsockname());
+    expect(yield* a.recvfrom(10)).toEqual([bytes("here"), other.getsockname()]);
+    expect(yield* a.sendto(bytes("hello"), other.getsockname())).toBe(5);
   });
 });
 
-test("UNIX datagrams: named senders have their path, others none", () => {
-  using folder = scratchFolder();
-  using named = socket(AF_UNIX, SOCK_DGRAM);
-  using unnamed = socket(AF_UNIX, SOCK_DGRAM);
-  using receiver = socket(AF_UNIX, SOCK_DGRAM);
-  const [to, from] = [{ path: folder.path("to") }, { path: folder.path("from") }];
-  receiver.bind(to);
-  named.bind(from);
-  runSync(function* () {
-    yield* named.sendto(bytes("1"), to);
-    yield* unnamed.sendto(bytes("2"), to);
-    expect(yield* receiver.recvfrom(10)).toEqual([bytes("1"), from]);
-    expect(yield* receiver.recvfrom(10)).toEqual([bytes("2"), { path: "" }]);
-  });
-});
-
-test("a full queue of datagrams makes the sender wait, and nothing is lost", () => {
-  const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
-  const count = 2_000;
-  const received: number[] = [];
-  runSync(function* () {
-    yield* openNursery(function* (nursery) {
-      let waited = true;
-      nursery.startSoon(function* () {
-        for (let i = 0; i < count; i++) expect(yield* a.send(Uint32Array.of(i))).toBe(4);
-        waited = false;
-      });
-      yield* waitAllTasksBlocked();
-      expect(waited).toBe(true);
-      const into = new Uint32Array(1);
-      while (received.length < count) {
-        yield* b.recvInto(into);
-        received.push(into[0]!);
-      }
+test.skipIf(onWindows)(
+  `nobody at the port of a connected datagram socket is ECONNREFUSED at the next call${onWindows ? " (skipped: Windows is told not to say so)" : ""}`,
+  () => {
+    using a = udp();
+    const b = udp();
+    const address = b.getsockname();
+    b.close();
+    runSync(function* () {
+      yield* a.connect(address);
+      yield* a.send(bytes("anyone?"));
+      expect((yield* thrownBy(a.recv(10))).code).toBe("ECONNREFUSED");
     });
-  });
-  expect(received).toEqual(Array.from({ length: count }, (_, i) => i));
-  a.close();
-  b.close();
-});
+  },
+);
+
+test.skipIf(whyNoUnixDatagrams !== "")(
+  `UNIX datagrams: named senders have their path, others none${whyNoUnixDatagrams}`,
+  () => {
+    using folder = scratchFolder();
+    using named = socket(AF_UNIX, SOCK_DGRAM);
+    using unnamed = socket(AF_UNIX, SOCK_DGRAM);
+    using receiver = socket(AF_UNIX, SOCK_DGRAM);
+    const [to, from] = [{ path: folder.path("to") }, { path: folder.path("from") }];
+    receiver.bind(to);
+    named.bind(from);
+    runSync(function* () {
+      yield* named.sendto(bytes("1"), to);
+      yield* unnamed.sendto(bytes("2"), to);
+      expect(yield* receiver.recvfrom(10)).toEqual([bytes("1"), from]);
+      expect(yield* receiver.recvfrom(10)).toEqual([bytes("2"), { path: "" }]);
+    });
+  },
+);
+
+test.skipIf(whyNoUnixDatagrams !== "")(
+  `a full queue of UNIX datagrams makes the sender wait, and nothing is lost${whyNoUnixDatagrams}`,
+  () => {
+    const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
+    const count = 2_000;
+    const received: number[] = [];
+    runSync(function* () {
+      yield* openNursery(function* (nursery) {
+        let waited = true;
+        nursery.startSoon(function* () {
+          for (let i = 0; i < count; i++) expect(yield* a.send(Uint32Array.of(i))).toBe(4);
+          waited = false;
+        });
+        yield* waitAllTasksBlocked();
+        expect(waited).toBe(true);
+        const into = new Uint32Array(1);
+        while (received.length < count) {
+          yield* b.recvInto(into);
+          received.push(into[0]!);
+        }
+      });
+    });
+    expect(received).toEqual(Array.from({ length: count }, (_, i) => i));
+    a.close();
+    b.close();
+  },
+);
 
 test("broadcasting needs SO_BROADCAST", () => {
   using a = socket(AF_INET, SOCK_DGRAM);
