@@ -3,8 +3,13 @@ import { describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 import { join } from "node:path";
+import { whyNoKqueue } from "./io/libkqueue.ts";
+import { pressCtrlC } from "./ctrl-c.ts";
+import { whyNot } from "./platform.ts";
+import { withoutWineNoise } from "./wine-noise.ts";
 
-const onLinux = process.platform === "linux";
+const notLinux = whyNot("linux");
+const noShell = whyNot("shell");
 const pathOf = (example: string): string => join(import.meta.dirname, "..", "examples", `${example}.ts`);
 
 function start(example: string, ...options: string[]): Bun.Subprocess<"ignore", "pipe", "pipe"> {
@@ -21,10 +26,10 @@ interface Outcome {
 
 async function outcomeOf(child: Bun.Subprocess<"ignore", "pipe", "pipe">): Promise<Outcome> {
   const [output, errors, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { output, errors, exitCode };
+  return { output, errors: withoutWineNoise(errors), exitCode };
 }
 
-test.if(onLinux)("inotify: prints what happens in the folder, and ends", async () => {
+test.skipIf(notLinux !== "")(`inotify: prints what happens in the folder, and ends${notLinux}`, async () => {
   expect(await outcomeOf(start("inotify"))).toEqual({
     output:
       "draft.txt: created\ndraft.txt: modified\ndraft.txt: closed after writing\n" +
@@ -34,13 +39,22 @@ test.if(onLinux)("inotify: prints what happens in the folder, and ends", async (
   });
 });
 
-test.if(onLinux)("pty: talks with a shell at a terminal, which hides the password", async () => {
+test.skipIf(notLinux !== "")(`pty: talks with a shell at a terminal, which hides the password${notLinux}`, async () => {
   const { output, errors, exitCode } = await outcomeOf(start("pty"));
   expect({ errors, exitCode }).toEqual({ errors: "", exitCode: 0 });
   expect(output.replaceAll("\r", "")).toMatch(
     /^Who is there\? Trio\nThe word\? \nWelcome, Trio, at \/dev\/pts\/\d+\. Your word has 10 letters\.\nsh ended with exit code 0\n$/,
   );
 });
+
+test.skipIf(whyNoKqueue !== "")(
+  `kqueue: tells how a child ended and what happened to a file${whyNoKqueue}`,
+  async () => {
+    const { output, errors, exitCode } = await outcomeOf(start("kqueue"));
+    expect({ errors, exitCode }).toEqual({ errors: "", exitCode: 0 });
+    expect(output).toStartWith("the child ended with exit code 3\nthe file was written and extended\n");
+  },
+);
 
 test("lock: one lock is unfair, the other takes turns and survives a waiter that gives up", async () => {
   expect(await outcomeOf(start("lock"))).toEqual({
@@ -67,7 +81,7 @@ describe("echo", () => {
     expect(verified).toBeLessThan(40 * 65_536);
   });
 
-  test.if(onLinux)("says so when it may not have enough descriptors", async () => {
+  test.skipIf(noShell !== "")(`says so when it may not have enough descriptors${noShell}`, async () => {
     const command = 'ulimit -n 256; exec "$0" "$@"';
     const child = Bun.spawn(["sh", "-c", command, process.execPath, pathOf("echo"), "--clients", "200"], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -108,7 +122,7 @@ describe("echo", () => {
     stuck.socket.write(bytes);
     idle.socket.write("still there?");
     expect((await idle.read(12)).toString()).toBe("still there?");
-    server.child.kill("SIGINT");
+    await pressCtrlC(server.child);
     expect(await server.ended()).toEqual({
       output: expect.stringContaining("Ctrl-C: closed 2 of 2 open connections; 3 were served"),
       errors: "",
@@ -120,7 +134,7 @@ describe("echo", () => {
 
   test("--serve without a client ends at Ctrl-C, too", async () => {
     const server = await serve();
-    server.child.kill("SIGINT");
+    await pressCtrlC(server.child);
     expect(await server.ended()).toEqual({
       output: expect.stringContaining("Ctrl-C: closed 0 of 0 open connections; 0 were served"),
       errors: "",
@@ -133,7 +147,7 @@ describe("echo", () => {
     const { output, errors, exitCode } = await outcomeOf(start("echo", "--serve", String(first.port)));
     expect({ output, exitCode }).toEqual({ output: "", exitCode: 1 });
     expect(errors).toContain(`cannot serve at port ${first.port}: bind: EADDRINUSE`);
-    first.child.kill("SIGINT");
+    await pressCtrlC(first.child);
     expect((await first.ended()).exitCode).toBe(0);
   });
 });
@@ -147,7 +161,7 @@ interface Server {
 /** The server, at a port of the kernel's choice, once it says which. */
 async function serve(): Promise<Server> {
   const child = start("echo", "--serve", "0");
-  const errors = child.stderr.text();
+  const errors = child.stderr.text().then(withoutWineNoise);
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let output = "";
   let port: string | undefined;

@@ -5,6 +5,7 @@
 import { expect, test } from "bun:test";
 import type {
   AsyncOperation,
+  AsyncResource,
   CancelScopeOptions,
   CancelSource,
   CapacityLimiterStatistics,
@@ -15,6 +16,7 @@ import type {
   EventStatistics,
   GracefulCancel,
   GroupHandler,
+  HalfCloseableStream,
   Held,
   Instrument,
   LockStatistics,
@@ -23,26 +25,32 @@ import type {
   NurseryOptions,
   Operation,
   ReceiveChannel,
+  ReceiveStream,
   RunOptions,
   Selected,
   SemaphoreOptions,
   SemaphoreStatistics,
   SendChannel,
+  SendStream,
+  Stream,
   Task,
   TaskFunction,
   TaskStatus,
+  TaskTreeOptions,
   TimeoutOptions,
   Trap,
+  WatchdogOptions,
 } from "../src/index.ts";
 import type * as hazmat from "../src/hazmat.ts";
 import type * as lowlevel from "../src/lowlevel.ts";
 import type { Address, InetAddress, UnixAddress } from "../src/socket.ts";
-import type { MockClockOptions } from "../src/testing.ts";
+import type * as testing from "../src/testing.ts";
 
 /** The types each entry point has, so that none of them is unused. */
 export type Types = {
   index: [
     AsyncOperation<void>,
+    AsyncResource,
     CancelScopeOptions,
     CancelSource,
     CapacityLimiterStatistics,
@@ -53,6 +61,7 @@ export type Types = {
     EventStatistics,
     GracefulCancel,
     GroupHandler,
+    HalfCloseableStream,
     Held,
     Instrument,
     LockStatistics,
@@ -61,16 +70,21 @@ export type Types = {
     NurseryOptions,
     Operation<void>,
     ReceiveChannel<void>,
+    ReceiveStream,
     RunOptions,
     Selected<[]>,
     SemaphoreOptions,
     SemaphoreStatistics,
     SendChannel<void>,
+    SendStream,
+    Stream,
     Task,
     TaskFunction<[], void>,
     TaskStatus,
+    TaskTreeOptions,
     TimeoutOptions,
     Trap,
+    WatchdogOptions,
   ];
   hazmat: [
     hazmat.AbortFunction,
@@ -98,7 +112,15 @@ export type Types = {
   ];
   lowlevel: [lowlevel.AbortFunction, lowlevel.CallSoon, lowlevel.Descriptor, lowlevel.Statistics, lowlevel.TrioToken];
   socket: [Address, InetAddress, UnixAddress];
-  testing: [MockClockOptions];
+  testing: [
+    testing.CloseHook,
+    testing.InRunOptions,
+    testing.MemoryReceiveStreamHooks,
+    testing.MemorySendStreamHooks,
+    testing.MockClockOptions,
+    testing.StreamHook,
+    testing.StreamMaker<Stream, Stream>,
+  ];
 };
 
 const LOWLEVEL_COMMON = `
@@ -121,6 +143,8 @@ const NAMES = {
     CapacityLimiter Condition Event Lock Semaphore StrictFIFOLock openMemoryChannel select
     pumpFromStream pumpToStream toAsyncIterable toReadableStream toWritableStream
     all catchGroup map race stopRequested untilStopRequested
+    TraceFile Watchdog taskTree
+    StapledStream
   `,
   hazmat: `
     ${LOWLEVEL_COMMON}
@@ -140,13 +164,16 @@ const NAMES = {
     SHUT_RD SHUT_RDWR SHUT_WR
     SOCK_DGRAM SOCK_RAW SOCK_SEQPACKET SOCK_STREAM
     SOL_SOCKET SOMAXCONN
-    SO_ACCEPTCONN SO_BINDTODEVICE SO_BROADCAST SO_DOMAIN SO_DONTROUTE SO_ERROR SO_KEEPALIVE SO_LINGER SO_OOBINLINE
-    SO_PASSCRED SO_PROTOCOL SO_RCVBUF SO_RCVLOWAT SO_REUSEADDR SO_REUSEPORT SO_SNDBUF SO_TYPE
+    SO_ACCEPTCONN SO_BINDTODEVICE SO_BROADCAST SO_DOMAIN SO_DONTROUTE SO_ERROR SO_EXCLUSIVEADDRUSE SO_KEEPALIVE
+    SO_LINGER SO_OOBINLINE SO_PASSCRED SO_PROTOCOL SO_RCVBUF SO_RCVLOWAT SO_REUSEADDR SO_REUSEPORT SO_SNDBUF SO_TYPE
     TCP_CORK TCP_DEFER_ACCEPT TCP_FASTOPEN TCP_KEEPCNT TCP_KEEPIDLE TCP_KEEPINTVL TCP_MAXSEG TCP_NODELAY
     TCP_NOTSENT_LOWAT TCP_QUICKACK TCP_USER_TIMEOUT
   `,
   testing: `
     MockClock Sequencer assertCheckpoints assertNoCheckpoints inRun waitAllTasksBlocked
+    MemoryReceiveStream MemorySendStream memoryStreamOneWayPair memoryStreamPair memoryStreamPump
+    lockstepStreamOneWayPair lockstepStreamPair
+    checkHalfCloseableStream checkOneWayStream checkTwoWayStream
   `,
 };
 
@@ -162,6 +189,6 @@ for (const [page, names] of Object.entries(NAMES)) {
 test("the package has these entry points and no others", async () => {
   const { exports } = await Bun.file(new URL("../package.json", import.meta.url)).json();
   expect(Object.keys(exports).toSorted()).toEqual(
-    [".", "./hazmat", "./lowlevel", "./package.json", "./socket", "./testing"].toSorted(),
+    [".", "./hazmat", "./lint", "./lowlevel", "./package.json", "./socket", "./testing"].toSorted(),
   );
 });

@@ -4,6 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
+import { withoutWineNoise } from "./wine-noise.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -16,10 +17,17 @@ async function onPlatform(platform: string, program: string): Promise<string> {
     stderr: "pipe",
   });
   const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return `${output}${errors}`.trim();
+  return `${output}${withoutWineNoise(errors)}`.trim();
 }
 
-for (const platform of ["darwin", "freebsd", "win32"]) {
+/** What a run says there; a platform without a backend names those that have one. */
+const REFUSALS: Record<string, string> = {
+  darwin: "cannot bind kqueue, kevent from libSystem.B.dylib",
+  freebsd: "cannot bind kqueue, kevent from libc.so.7",
+  sunos: 'io: "auto" has no backend on sunos; Linux, macOS, FreeBSD and Windows have one',
+};
+
+for (const platform of ["darwin", "freebsd", "win32", "sunos"]) {
   test(`on ${platform} every entry point can be imported, with every name that it has elsewhere`, async () => {
     const names = `
       const names = [];
@@ -29,8 +37,10 @@ for (const platform of ["darwin", "freebsd", "win32"]) {
       console.log(names.join(" "));`;
     expect(await onPlatform(platform, names)).toBe(await onPlatform(process.platform, names));
   });
+}
 
-  test(`on ${platform}, which has no backend, run and runSync refuse with UnsupportedError`, async () => {
+for (const platform of ["darwin", "freebsd", "sunos"]) {
+  test(`on ${platform}, pretended where its library is not, run and runSync refuse with UnsupportedError`, async () => {
     const refused = `
       const { run, runSync } = await import("./src/index.ts");
       await run(function* () {}).catch((error) => console.log(error.name, error.message));
@@ -39,7 +49,21 @@ for (const platform of ["darwin", "freebsd", "win32"]) {
       } catch (error) {
         console.log(error.name, error.message);
       }`;
-    const line = `UnsupportedError io: "auto" has no backend on ${platform}; Linux has one`;
+    const line = `UnsupportedError ${REFUSALS[platform]}`;
     expect(await onPlatform(platform, refused)).toBe(`${line}\n${line}`);
+  });
+}
+
+for (const platform of ["darwin", "freebsd"]) {
+  test(`on ${platform}, whose sockets have no binding, socket() refuses with UnsupportedError`, async () => {
+    const refused = `
+      const { socket } = await import("./src/socket.ts");
+      try {
+        socket();
+      } catch (error) {
+        console.log(error.name, error.message);
+      }`;
+    const line = `UnsupportedError no binding to the sockets of ${platform}; Linux and Windows have one`;
+    expect(await onPlatform(platform, refused)).toBe(line);
   });
 }

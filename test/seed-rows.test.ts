@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { filesUnder } from "./folders.ts";
 
 /** The seed's promises are numbered S1 to S70 (the project's table of them). */
 const LAST_ROW = 70;
@@ -9,7 +10,7 @@ const NAMED_FOR_A_ROW =
   /(?:\b(?:test|it)(?:\.(?:serial|concurrent))?|\b(?:test|it)\.(?:each|if|skipIf)\([^;]*?\))\(\s*["'`]S(\d+)\b/g;
 
 const rows = new Map<number, string[]>();
-for await (const file of new Bun.Glob("**/*.test.ts").scan(import.meta.dirname)) {
+for (const file of filesUnder(import.meta.dirname).filter((file) => file.endsWith(".test.ts"))) {
   for (const [, row] of (await Bun.file(`${import.meta.dirname}/${file}`).text()).matchAll(NAMED_FOR_A_ROW)) {
     rows.set(Number(row), [...(rows.get(Number(row)) ?? []), file]);
   }

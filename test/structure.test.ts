@@ -5,6 +5,7 @@
 import { expect, test } from "bun:test";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { filesUnder } from "./folders.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -33,16 +34,18 @@ const MAY_IMPORT: Record<string, string[]> = {
   "lowlevel-common": ["errors", "kernel", "io", "host"],
   hazmat: ["lowlevel-common", "kernel"],
   lowlevel: ["lowlevel-common", "kernel"],
-  index: ["errors", "kernel", "io", "host", "sync", "together", "net"],
+  index: ["errors", "kernel", "io", "host", "sync", "together", "streams", "instruments", "net"],
   sync: ["errors", "hazmat", "lowlevel", "kernel"],
   together: ["errors", "hazmat", "lowlevel", "kernel", "sync"],
-  net: ["errors", "hazmat", "lowlevel", "kernel", "sync", "ffi"],
+  streams: ["errors", "hazmat", "lowlevel", "kernel"],
+  instruments: ["errors", "hazmat"],
+  net: ["errors", "hazmat", "lowlevel", "kernel", "sync", "streams", "ffi"],
   socket: ["errors", "hazmat", "lowlevel", "net", "ffi"],
-  testing: ["errors", "hazmat", "lowlevel", "kernel", "host", "sync"],
+  testing: ["errors", "hazmat", "lowlevel", "kernel", "host", "sync", "streams"],
 };
 
 /** Zones above the public low-level API: they may use the kernel by its public names only. */
-const ABOVE_HAZMAT = ["sync", "together", "net", "socket"];
+const ABOVE_HAZMAT = ["sync", "together", "streams", "instruments", "net", "socket"];
 
 /** The protocol by which an operation is made and driven is open to whoever makes one; it knows nothing of a runner. */
 const OPERATION_PROTOCOL = [
@@ -90,9 +93,7 @@ async function importsOf(file: string): Promise<Import[]> {
 
 const files: string[] = [];
 for (const folder of ["ffi", "src"]) {
-  for await (const file of new Bun.Glob("**/*.ts").scan(join(root, folder))) {
-    files.push(`${folder}/${file.replaceAll(sep, "/")}`);
-  }
+  for (const file of filesUnder(join(root, folder))) if (file.endsWith(".ts")) files.push(`${folder}/${file}`);
 }
 const imports = (await Promise.all(files.toSorted().map(importsOf))).flat();
 const inTree = imports.filter(({ target }) => files.includes(target));

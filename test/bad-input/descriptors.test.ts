@@ -11,6 +11,8 @@ import {
 } from "../../src/hazmat.ts";
 import { SystemError, UsageError, UnsupportedError, runSync } from "../../src/index.ts";
 import { socketpair } from "../../src/socket.ts";
+import { BACKENDS } from "../backends.ts";
+import { Handles } from "../io/windows-handles.ts";
 import { errorOf, expectError, stillSound, survived, thrownBy, wrong } from "./soundness.ts";
 
 const WAITS: readonly (readonly [name: string, wait: (fd: any) => Operation<void>])[] = [
@@ -34,6 +36,9 @@ const NO_DESCRIPTORS: readonly (readonly [value: unknown, shown: string])[] = [
   [[3], "an object whose fd is undefined"],
   [() => 3, "function"],
 ];
+const onWindows = process.platform === "win32";
+/** The largest `int`; on Windows the largest handle. */
+const MAX_DESCRIPTOR = onWindows ? 2 ** 32 - 1 : 2 ** 31 - 1;
 const OUT_OF_RANGE: readonly (readonly [value: unknown, shown: string])[] = [
   [-1, "-1 is what is left of a closed one"],
   [{ fd: -1 }, "-1 is what is left of a closed one"],
@@ -41,11 +46,11 @@ const OUT_OF_RANGE: readonly (readonly [value: unknown, shown: string])[] = [
   [1.5, "not 1.5"],
   [NaN, "not NaN"],
   [Infinity, "not Infinity"],
-  [2 ** 31, "not 2147483648"],
+  [MAX_DESCRIPTOR + 1, `not ${MAX_DESCRIPTOR + 1}`],
   [2 ** 53, "not 9007199254740992"],
 ];
 
-for (const io of ["epoll", "poll"] as const) {
+for (const io of BACKENDS) {
   for (const [name, wait] of WAITS) {
     test(`${io}: ${name}: what is no descriptor is refused by the call`, () => {
       runSync(
@@ -64,7 +69,7 @@ for (const io of ["epoll", "poll"] as const) {
               thrownBy(() => wait(value)),
               RangeError,
               name,
-              "whole number from 0 to 2147483647",
+              `whole number from 0 to ${MAX_DESCRIPTOR}`,
               shown,
             );
           }
@@ -78,12 +83,16 @@ for (const io of ["epoll", "poll"] as const) {
       runSync(
         function* () {
           // Here and not before: a descriptor of the run's own would take the number.
-          const closed = openSync("/dev/null", "r");
-          closeSync(closed);
-          for (const fd of [closed, 1_000_000, 2 ** 31 - 1]) {
+          const closed = socketpair().map((socket) => {
+            const { fd } = socket;
+            socket.close();
+            return fd;
+          });
+          for (const fd of [...closed, 1_000_000, MAX_DESCRIPTOR]) {
             const error = yield* survived(() => wait(fd));
-            expectError(error, SystemError, "EBADF", `fd ${fd}`, "is not open");
-            expect(error.code).toBe("EBADF");
+            if (onWindows) expectError(error, SystemError, `${fd} is no open socket`);
+            else expectError(error, SystemError, `fd ${fd}`, "is not open");
+            expect(error.code).toBe(onWindows ? "ENOTSOCK" : "EBADF");
           }
         },
         { io },
@@ -91,17 +100,19 @@ for (const io of ["epoll", "poll"] as const) {
     });
 
     test(`${io}: ${name}: a regular file`, () => {
-      const fd = openSync(import.meta.path, "r");
+      using handles = new Handles();
+      const fd = onWindows ? handles.file() : openSync(import.meta.path, "r");
       try {
         runSync(
           function* () {
             const error = yield* survived(() => wait(fd));
-            expectError(error, SystemError, "EPERM", `fd ${fd}`, "always ready, so there is nothing to wait for");
+            if (onWindows) expectError(error, SystemError, "ENOTSOCK", `${fd} is no open socket`);
+            else expectError(error, SystemError, "EPERM", `fd ${fd}`, "always ready, so there is nothing to wait for");
           },
           { io },
         );
       } finally {
-        closeSync(fd);
+        if (!onWindows) closeSync(fd);
       }
     });
   }

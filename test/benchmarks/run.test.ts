@@ -1,15 +1,17 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../../benchmarks/package.json";
+import { removeFolder } from "../folders.ts";
+import { withoutWineNoise } from "../wine-noise.ts";
 
 const benchmarks = fileURLToPath(new URL("../../benchmarks/", import.meta.url));
 
 function ran(program: string, ...args: string[]): { exitCode: number; output: string; errors: string } {
   const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, program, ...args], { stdin: "ignore" });
-  return { exitCode, output: stdout.toString(), errors: stderr.toString() };
+  return { exitCode, output: stdout.toString(), errors: withoutWineNoise(stderr.toString()) };
 }
 
 test.each([
@@ -43,7 +45,7 @@ async function scenarioOf(
     const result = ran(program, "--quick", "--json", json);
     return { ...result, json: result.exitCode === 0 ? await Bun.file(json).json() : undefined };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

@@ -808,7 +808,7 @@ forBothKinds((kind) => {
       ),
     );
     expect(problem).toBeInstanceOf(DeadlockError);
-    expect(problem.message).toContain("forgotten: in yieldIndefinitely()");
+    expect(problem.message).toContain("forgotten: yieldIndefinitely()");
     expect(log).toEqual(["unwound"]);
   });
 

@@ -27,10 +27,11 @@ import {
 } from "../../src/index.ts";
 import { waitAllTasksBlocked } from "../../src/testing.ts";
 import { forBothKinds } from "./kinds.ts";
+import { fileURLToPath } from "node:url";
 import { thrown } from "./thrown.ts";
-import { NOT_LINUX } from "../not-linux.ts";
+import { pressCtrlC } from "../ctrl-c.ts";
 
-const program = new URL("./programs/ctrl-c.ts", import.meta.url).pathname;
+const program = fileURLToPath(new URL("./programs/ctrl-c.ts", import.meta.url));
 
 /** Runs a program of `programs/ctrl-c.ts`; sends it a SIGINT when it says that it is ready. */
 async function outcomeOf(scenario: string, host: string): Promise<{ said: string[]; end: number | string | null }> {
@@ -45,7 +46,7 @@ async function outcomeOf(scenario: string, host: string): Promise<{ said: string
     said += chunk;
     if (!sent && said.startsWith("ready\n")) {
       sent = true;
-      child.kill("SIGINT");
+      await pressCtrlC(child);
     }
   }
   await child.exited;
@@ -53,9 +54,9 @@ async function outcomeOf(scenario: string, host: string): Promise<{ said: string
 }
 
 for (const host of ["run", "runSync"]) {
-  describe.skipIf(NOT_LINUX)(host, () => {
-    async function expectOutcome(scenario: string, said: string[], end: number | string = 0): Promise<void> {
-      expect(await outcomeOf(scenario, host)).toEqual({ said, end });
+  describe(host, () => {
+    async function expectOutcome(scenario: string, said: string[]): Promise<void> {
+      expect(await outcomeOf(scenario, host)).toEqual({ said, end: 0 });
     }
 
     test("S31 Ctrl-C is KeyboardInterrupt out of what the main task waits in, and out of the run", () =>
@@ -78,8 +79,13 @@ for (const host of ["run", "runSync"]) {
     test("S31 where somebody else handles SIGINT a run leaves it to them", () =>
       expectOutcome("neighbour", ["main", "ended", "their listener"]));
 
-    test("S31 after the run SIGINT does again what it did before", () =>
-      expectOutcome("after", ["main", "ended"], "SIGINT"));
+    test("S31 after the run SIGINT does again what it did before", async () => {
+      const { said, end } = await outcomeOf("after", host);
+      expect(said).toEqual(["main", "ended"]);
+      // Windows ends the process by a thread of its own, under Bun's feet, and under Wine Bun falls over that.
+      if (process.platform === "win32") expect(end).not.toBe(0);
+      else expect(end).toBe("SIGINT");
+    });
 
     test("S36 protected code gets it at its own checkpoints, but not at yieldBrieflyNoCancel", () =>
       expectOutcome("protected", [

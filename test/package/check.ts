@@ -73,9 +73,20 @@ function packAndAdd(): void {
   const contents = readdirSync(join(consumer, "node_modules", "tribun"))
     .filter((name) => !name.startsWith("."))
     .toSorted();
-  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "docs", "examples", "ffi", "package.json", "src", "types"];
+  const expected = [
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "docs",
+    "examples",
+    "ffi",
+    "lint",
+    "package.json",
+    "src",
+    "types",
+  ];
   check(
-    "it holds the sources, the declarations, the documents and the examples, and nothing else",
+    "it holds the sources, the declarations, the lint rule, the documents and the examples, and nothing else",
     contents.join() === expected.join() ? undefined : `contents: ${contents.join(", ")}`,
   );
 
@@ -96,8 +107,31 @@ function packAndAdd(): void {
   check("types, strictly, beside Bun's types", typesCheck("--types", "bun-types"));
 }
 
+/** One forgotten `yield*`, for each linter with the line of configuration that docs/lint.md gives. */
+function lintWith(linter: string, version: string, config: string, text: string): void {
+  const add = bun(consumer, "add", "--dev", "--exact", `${linter}@${version}`);
+  check(`bun add ${linter}`, add.problem);
+  writeFileSync(join(consumer, config), text);
+  writeFileSync(
+    join(consumer, "forgetful.js"),
+    'import { sleep } from "tribun";\nexport function* forgetful() {\n  sleep(1);\n}\n',
+  );
+  const { output } = bun(consumer, "x", "--no-install", linter, "forgetful.js");
+  check(
+    `the lint rule in ${linter}`,
+    output.includes("`sleep(1)` does nothing until it is driven") ? undefined : output,
+  );
+}
+
+/** ESLint brings dozens of packages, so it is no development dependency: here alone is the plugin tried in it. */
+const ESLINT = "10.15.0";
+
 try {
   packAndAdd();
+  const { oxlint } = manifest.devDependencies;
+  lintWith("oxlint", oxlint, ".oxlintrc.json", '{ "extends": ["./node_modules/tribun/lint/oxlint.json"] }\n');
+  const config = 'import tribun from "tribun/lint";\nexport default [tribun.configs.recommended];\n';
+  lintWith("eslint", ESLINT, "eslint.config.js", config);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -6,6 +6,7 @@ import { CancelScope, fromPromise, moveOnAfter, openNursery, run, runSync, sleep
 import type { Coroutine, Nursery, Operation, TaskFunction } from "tribun";
 import { Abort, ParkingLot, Result, currentTask, reschedule, waitReadable, yieldIndefinitely } from "tribun/hazmat";
 import { checkpoint, currentTrioToken, waitTaskRescheduled } from "tribun/lowlevel";
+import lint from "tribun/lint";
 import { type Socket, socket } from "tribun/socket";
 import { MockClock, Sequencer, waitAllTasksBlocked } from "tribun/testing";
 
@@ -69,3 +70,8 @@ export const result: Promise<number> = run(
 
 export const text: string = runSync(() => generator(1));
 export const scope: CancelScope = new CancelScope({ timeout: 100, shield: true });
+
+/** As an ESLint configuration takes it. */
+export const linted: { plugins: Record<string, unknown>; rules: Record<string, unknown> }[] = [
+  lint.configs.recommended,
+];

@@ -23,16 +23,16 @@ import {
   runSync,
   sleepForever,
 } from "../../../src/index.ts";
+import { pressOwnCtrlC } from "../../ctrl-c.ts";
 
 const [scenario, host] = process.argv.slice(2);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const nameOf = (error: unknown): string => (error as Error).name;
-const press = (): void => void process.kill(process.pid, "SIGINT");
 
 /** Sends the signal, and returns once the run has seen it; it is not delivered: this abort function declines to. */
 function* pressed(): Generator<any, void, any> {
   const task = currentTask();
-  press();
+  pressOwnCtrlC();
   yield* yieldIndefinitely(() => {
     reschedule(task);
     return Abort.FAILED;
@@ -117,7 +117,7 @@ const programs: Record<string, () => Generator<any, unknown, any>> = {
   /** The abort function is called for it, and `raiseCancel` delivers it, whichever way. */
   *raiseCancel() {
     const task = currentTask();
-    press();
+    pressOwnCtrlC();
     yield* outcomeOf("captured", () =>
       yieldIndefinitely((raiseCancel) => {
         reschedule(task, Result.capture(raiseCancel));
@@ -126,7 +126,7 @@ const programs: Record<string, () => Generator<any, unknown, any>> = {
     );
     yield* outcomeOf("and no more", yieldBriefly);
 
-    press();
+    pressOwnCtrlC();
     let raise: (() => never) | undefined;
     yield* yieldIndefinitely((raiseCancel) => {
       raise = raiseCancel;
@@ -170,12 +170,13 @@ try {
 }
 
 if (scenario === "after") {
-  press();
+  pressOwnCtrlC();
   say("still alive");
 }
 if (scenario === "neighbour") {
-  press();
-  // The listener is called by Bun's loop.
-  await new Promise((resolve) => setImmediate(resolve));
+  // Listeners are called by Bun's loop.
+  const heard = new Promise((resolve) => process.once("SIGINT", resolve));
+  pressOwnCtrlC();
+  await heard;
   process.exit();
 }
