@@ -18,7 +18,7 @@ if (exitCode !== 0) process.exit(exitCode);
 // needs it, so that users need neither Bun's types nor a `lib` setting.
 const NEEDED = '/// <reference lib="esnext.disposable" preserve="true" />\n';
 for (const entry of Object.values(manifest.exports)) {
-  if (typeof entry === "string") continue;
+  if (typeof entry === "string" || !entry.types.startsWith("./types/")) continue;
   const path = `${root}${entry.types}`;
   writeFileSync(path, NEEDED + readFileSync(path, "utf8"));
 }

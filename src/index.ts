@@ -1,6 +1,7 @@
 /** The everyday API. Everything here is documented where it is defined. */
 export * from "./errors.ts";
 export { run, runSync, type RunOptions } from "./host/index.ts";
+export { TraceFile, Watchdog, type WatchdogOptions } from "./instruments/index.ts";
 export type { Clock } from "./kernel/clock.ts";
 export { CancelScope, type CancelScopeOptions } from "./kernel/cancel-scope.ts";
 export { ExceptionGroup, type ErrorMatcher } from "./kernel/exception-group.ts";
@@ -13,6 +14,7 @@ export { abortable, fromPromise, isCancelled } from "./kernel/promise.ts";
 export { stopRequested, untilStopRequested, type GracefulCancel } from "./kernel/stop-request.ts";
 export { currentTime, sleep, sleepForever, sleepUntil } from "./kernel/sleep.ts";
 export type { Task } from "./kernel/task.ts";
+export { taskTree, type TaskTreeOptions } from "./kernel/task-tree.ts";
 export {
   currentEffectiveDeadline,
   failAfter,
@@ -47,4 +49,12 @@ export {
   type SemaphoreStatistics,
   type SendChannel,
 } from "./sync/index.ts";
+export {
+  StapledStream,
+  type AsyncResource,
+  type HalfCloseableStream,
+  type ReceiveStream,
+  type SendStream,
+  type Stream,
+} from "./streams/index.ts";
 export { all, catchGroup, map, race, type GroupHandler, type MapOptions } from "./together/index.ts";
