@@ -40,7 +40,10 @@ export function stopRequested(): boolean {
  * Waits until the current task is asked to stop: see {@link stopRequested}. When the grace is over it throws Cancelled like any
  * other operation. A checkpoint, also when it was asked already.
  *
- *     yield* race([() => untilStopRequested(), () => listener.accept()]);
+ *     nursery.startService(function* () {
+ *       yield* untilStopRequested();
+ *       listener.close(); // whoever is accepting gets ClosedResourceError, and nothing that came is lost
+ *     });
  *
  * Trio has none (#147).
  */

@@ -4,10 +4,18 @@ export function checkBodies(bodies: unknown, call: string): void {
     throw new TypeError(`${call}: bodies must be an array of functions, not ${typeof bodies}`);
   for (const [index, body] of bodies.entries()) {
     if (typeof body === "function") continue;
-    const what = typeof body === "object" && body !== null && "next" in body ? "a generator object" : typeof body;
+    const [what, wayOut] = mistaken(body);
     throw new TypeError(
-      `${call}: bodies[${index}] must be a function that returns a coroutine or an operation, not ${what}; ` +
-        "write () => fn(1) for fn(1)",
+      `${call}: bodies[${index}] must be a function that returns a coroutine or an operation, not ${what}; ${wayOut}`,
     );
   }
+}
+
+/** What stands there, and what to write for it. */
+function mistaken(body: unknown): [what: string, wayOut: string] {
+  const makes = "write () => fn(1) for fn(1)";
+  if (typeof body !== "object" || body === null) return [body === null ? "null" : typeof body, makes];
+  if ("then" in body) return ["a promise", "write () => fromPromise(promise), or () => abortable((signal) => …)"];
+  if ("operationName" in body) return [`the operation ${String(body.operationName)}`, makes];
+  return ["next" in body ? "a generator object" : "an object", makes];
 }

@@ -60,3 +60,14 @@ test("what is no array of functions is refused at once", () => {
     expect(thrownBy(() => all(wrong))).toBeInstanceOf(TypeError);
   }
 });
+
+test("the refusal says what stands there, and what to write for it", () => {
+  for (const [wrong, message] of [
+    [Promise.resolve(1), /not a promise; write \(\) => fromPromise/],
+    [sleep(1), /not the operation sleep\(\); write \(\) => fn/],
+    [(function* () {})(), /not a generator object; write/],
+    [null, /not null; write/],
+  ] as const) {
+    expect(() => all([wrong as any])).toThrow(message);
+  }
+});
