@@ -5,6 +5,7 @@ export {
   monitorCompletionKey,
   readIntoOverlapped,
   registerWithIocp,
+  waitForSingleObject,
   waitOverlapped,
   writeOverlapped,
   type CompletionEvent,

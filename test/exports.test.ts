@@ -130,7 +130,8 @@ const LOWLEVEL_COMMON = `
   disableKiProtection enableKiProtection
   monitorCompletionKey monitorKevent notifyClosing
   readIntoOverlapped registerWithIocp removeInstrument removeParkingLotBreaker reschedule spawnSystemTask
-  waitKevent waitOverlapped waitReadable waitSocketReadable waitSocketWritable waitWritable writeOverlapped
+  waitForSingleObject waitKevent waitOverlapped waitReadable waitSocketReadable waitSocketWritable waitWritable
+  writeOverlapped
 `;
 
 const NAMES = {

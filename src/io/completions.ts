@@ -3,12 +3,13 @@ import { describe } from "../kernel/describe.ts";
 import { call, checkTaskFunction } from "../kernel/frame-operation.ts";
 import { operation } from "../kernel/operation-of.ts";
 import type { Coroutine, Operation } from "../kernel/operation.ts";
-import { yieldIfCancelled } from "../kernel/checkpoint.ts";
+import { yieldBrieflyNoCancel, yieldIfCancelled } from "../kernel/checkpoint.ts";
 import { currentRunner } from "../kernel/thread.ts";
 import type { CompletionEvent } from "./completion-keys.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { type Handle, handleOf } from "./handle.ts";
 import { IocpIoManager } from "./iocp.ts";
+import { ObjectWait } from "./object-waits.ts";
 import { type OverlappedOperations, OverlappedWait } from "./overlapped-operations.ts";
 import { OverlappedRead, OverlappedWrite } from "./overlapped-transfer.ts";
 
@@ -122,6 +123,37 @@ export function monitorCompletionKey<T>(
       return yield* call(body, key, queue);
     } finally {
       keys.close(key);
+    }
+  });
+}
+
+/**
+ * Waits until an object of Windows' is signalled: an event, a semaphore, a mutex, a timer, a process or thread that has
+ * ended. As with Windows' own call the wait takes it, where it can be taken: an event that resets itself is reset, a
+ * semaphore counted down, a mutex this thread's until ReleaseMutex (also if whoever had it has ended without releasing it).
+ *
+ * Cancelled, it has taken nothing; a cancel that comes after the object was taken is too late. Several tasks may wait for
+ * one object. `handle` may be closed meanwhile: the wait is for the object. A checkpoint, also when it is signalled already.
+ * Trio: `trio.lowlevel.WaitForSingleObject`.
+ *
+ * @throws SystemError ERROR_INVALID_HANDLE when it is not open, or is of nothing that can be waited for;
+ *   ERROR_ACCESS_DENIED when it lacks the right to wait (SYNCHRONIZE).
+ * @throws ClosedResourceError after `notifyClosing(handle)`.
+ * @throws TypeError, RangeError at once for what is no handle.
+ * @throws UnsupportedError where the run's backend is not iocp; when it has to wait and `bun:ffi` has no C compiler.
+ *   UsageError outside a run.
+ */
+export function waitForSingleObject(handle: Handle): Operation<void> {
+  const name = "waitForSingleObject(handle)";
+  const number = handleOf(handle, `${name}: handle`);
+  const { objects } = iocpOf(name);
+  return operation("waitForSingleObject()", function* () {
+    yield* yieldIfCancelled();
+    if (objects.take(number)) {
+      yield* yieldBrieflyNoCancel();
+    } else {
+      const wait: Operation<void> = new ObjectWait(objects, number);
+      yield* wait;
     }
   });
 }

@@ -31,6 +31,7 @@ import {
   FIRST_USER_KEY,
   INFINITE,
   LATE_KEY,
+  OBJECT_KEY,
   OVERLAPPED_ENTRY,
   OVERLAPPED_KEY,
   WAKE_KEY,
@@ -43,6 +44,7 @@ import { type AfdPoll, AfdPolls, noSocket } from "./afd-polls.ts";
 import { CompletionKeys } from "./completion-keys.ts";
 import type { CompletionWait } from "./completion-wait.ts";
 import { BOTH, DescriptorWaits, type Direction, READABLE, WRITABLE, Watch, directions } from "./descriptor-waits.ts";
+import { ObjectWaits } from "./object-waits.ts";
 import { OverlappedOperations } from "./overlapped-operations.ts";
 import type { WakeableIo } from "./wakeable.ts";
 
@@ -94,6 +96,8 @@ export class IocpIoManager extends DescriptorWaits<SocketWatch> implements Wakea
 
   /** The operations on handles that are no sockets. */
   readonly overlapped: OverlappedOperations;
+  /** The tasks that wait for objects. */
+  readonly objects: ObjectWaits;
   /** The keys under which anybody may post. */
   readonly keys: CompletionKeys = new CompletionKeys();
 
@@ -114,10 +118,11 @@ export class IocpIoManager extends DescriptorWaits<SocketWatch> implements Wakea
     this.port = port;
     this.#polls = new AfdPolls(port, afd);
     this.overlapped = new OverlappedOperations(port);
+    this.objects = new ObjectWaits(port);
   }
 
   override get waiting(): number {
-    return super.waiting + this.overlapped.underWay + this.keys.size;
+    return super.waiting + this.overlapped.underWay + this.objects.size + this.keys.size;
   }
 
   get wakeAddress(): IocpAddress {
@@ -150,6 +155,7 @@ export class IocpIoManager extends DescriptorWaits<SocketWatch> implements Wakea
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.objects.close();
     this.#polls.abandonAll();
     this.overlapped.abandonAll();
     this.#handOutTaken();
@@ -169,6 +175,7 @@ export class IocpIoManager extends DescriptorWaits<SocketWatch> implements Wakea
   override notifyClosing(handle: number): void {
     super.notifyClosing(handle);
     this.overlapped.notifyClosing(handle);
+    this.objects.notifyClosing(handle);
   }
 
   protected open(socket: number, direction: Direction): SocketWatch {
@@ -220,6 +227,8 @@ export class IocpIoManager extends DescriptorWaits<SocketWatch> implements Wakea
       else if (key === OVERLAPPED_KEY) {
         const address = addressAt(entries, word + OVERLAPPED_WORD);
         handed += this.overlapped.complete(address, entries[word + STATUS_WORD], entries[word + BYTES_WORD]);
+      } else if (key === OBJECT_KEY) {
+        handed += this.objects.complete(addressAt(entries, word + OVERLAPPED_WORD), entries[word + BYTES_WORD]);
       } else if (key === LATE_KEY) handed += this.overlapped.late(addressAt(entries, word + OVERLAPPED_WORD));
       else if (key === WAKE_KEY) this.#woken = false;
     }

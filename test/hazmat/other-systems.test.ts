@@ -14,6 +14,7 @@ import {
   monitorKevent,
   readIntoOverlapped,
   registerWithIocp,
+  waitForSingleObject,
   waitKevent,
   waitOverlapped,
   writeOverlapped,
@@ -43,6 +44,7 @@ const CALLS: readonly [row: string, name: string, served: RegExp, call: () => un
   ["S11", "registerWithIocp", /iocp/, (): void => registerWithIocp(1n)],
   ["S11", "waitOverlapped", /iocp/, (): Operation<void> => waitOverlapped(1n, 2n)],
   ["S11", "readIntoOverlapped", /iocp/, (): Operation<number> => readIntoOverlapped(1n, new Uint8Array(1), 0)],
+  ["S11", "waitForSingleObject", /iocp/, (): Operation<void> => waitForSingleObject(1n)],
   ["S11", "writeOverlapped", /iocp/, (): Operation<number> => writeOverlapped(1n, new Uint8Array(1))],
   [
     "S12",

@@ -19,6 +19,7 @@ const CREATE_ALWAYS = 2;
 const PIPE_TYPE_MESSAGE = 4;
 const PIPE_READMODE_MESSAGE = 2;
 const DUPLICATE_SAME_ACCESS = 2;
+const SYNCHRONIZE = 0x10_0000;
 const THIS_PROCESS = 0xffff_ffff_ffff_ffffn;
 
 function bind() {
@@ -30,6 +31,14 @@ function bind() {
     CreateFileW: { args: ["u64", "u32", "u32", "u64", "u32", "u32", "u64"], returns: FFIType.i64_fast },
     CreateEventW: { args: ["u64", "i32", "i32", "u64"], returns: FFIType.i64_fast },
     SetEvent: { args: ["u64"], returns: "i32" },
+    ResetEvent: { args: ["u64"], returns: "i32" },
+    CreateSemaphoreW: { args: ["u64", "i32", "i32", "u64"], returns: FFIType.i64_fast },
+    ReleaseSemaphore: { args: ["u64", "i32", "u64"], returns: "i32" },
+    CreateMutexW: { args: ["u64", "i32", "u64"], returns: FFIType.i64_fast },
+    ReleaseMutex: { args: ["u64"], returns: "i32" },
+    CreateWaitableTimerW: { args: ["u64", "i32", "u64"], returns: FFIType.i64_fast },
+    SetWaitableTimer: { args: ["u64", "u64", "i32", "u64", "u64", "i32"], returns: "i32" },
+    OpenProcess: { args: ["u32", "i32", "u32"], returns: FFIType.i64_fast },
     ReadFile: { args: ["u64", "u64", "u32", "u64", "u64"], returns: "i32" },
     WriteFile: { args: ["u64", "u64", "u32", "u64", "u64"], returns: "i32" },
     DuplicateHandle: { args: ["u64", "u64", "u64", "u64", "u32", "i32", "u32"], returns: "i32" },
@@ -77,6 +86,33 @@ export class Handles implements Disposable {
     return this.#keep(kernel32().CreateEventW(0, resetsItself ? 0 : 1, 0, 0) as number, "CreateEventW");
   }
 
+  reset(event: number): void {
+    if (kernel32().ResetEvent(event) === 0) throw windowsError(handleCalls().lastError(), "ResetEvent");
+  }
+
+  semaphore(count: number): number {
+    return this.#keep(kernel32().CreateSemaphoreW(0, count, 1_000, 0) as number, "CreateSemaphoreW");
+  }
+
+  /** A mutex that nobody has. */
+  mutex(): number {
+    return this.#keep(kernel32().CreateMutexW(0, 0, 0) as number, "CreateMutexW");
+  }
+
+  /** A timer that is signalled from `ms` milliseconds on. */
+  timer(ms: number): number {
+    const timer = this.#keep(kernel32().CreateWaitableTimerW(0, 1, 0) as number, "CreateWaitableTimerW");
+    const due = BigInt64Array.of(BigInt(-ms * 10_000));
+    const started = kernel32().SetWaitableTimer(timer, addressOf(due.buffer), 0, 0, 0, 0);
+    if (started === 0) throw windowsError(handleCalls().lastError(), "SetWaitableTimer");
+    return timer;
+  }
+
+  /** A process of the system's, with the right to wait for it and no other. */
+  process(pid: number): number {
+    return this.#keep(kernel32().OpenProcess(SYNCHRONIZE, 0, pid) as number, "OpenProcess");
+  }
+
   /** Another number for the same open file. */
   duplicate(handle: number): number {
     return this.#keep(duplicateHandle(handle), "DuplicateHandle");
@@ -110,6 +146,24 @@ export function duplicateHandle(handle: number): number {
 
 export function setEvent(event: number): void {
   if (kernel32().SetEvent(event) === 0) throw windowsError(handleCalls().lastError(), "SetEvent");
+}
+
+export function releaseSemaphore(semaphore: number, count: number): void {
+  const released = kernel32().ReleaseSemaphore(semaphore, count, 0);
+  if (released === 0) throw windowsError(handleCalls().lastError(), "ReleaseSemaphore");
+}
+
+/** @returns whether this thread had it. */
+export function releaseMutex(mutex: number): boolean {
+  return kernel32().ReleaseMutex(mutex) !== 0;
+}
+
+/**
+ * The handles that this process has open, among the lowest numbers, which are those that are given out. (Wine does not
+ * implement GetProcessHandleCount.)
+ */
+export function openHandles(): number[] {
+  return Array.from({ length: 3_000 }, (_, i) => 4 * (i + 1)).filter((handle) => handleCalls().isOpen(handle));
 }
 
 /** An operation as a program begins it itself, by ReadFile or WriteFile, in memory that it keeps. */
