@@ -106,9 +106,9 @@ export function begin(
   }
   if (thread.runner !== null) {
     throw new UsageError(
-      `${what}(): a run is under way on this thread already (main task ${mainOf(thread.runner)}), and runs do not nest: ` +
-        "start tasks in a nursery, or make the second run after the first, or in a Worker; a test that timed out leaves " +
-        "its run behind",
+      `${what}(): a run is under way on this thread already (main task ${mainOf(thread.runner)}), and a thread has one at ` +
+        "a time: start tasks in its nurseries, send into it by a channel or callSoon, or make the second run after it, or in " +
+        "a Worker; a test that timed out leaves its run behind",
     );
   }
   if (taskTreeOnQuit) TreeOnQuit.check(what);
@@ -147,5 +147,5 @@ function fulfilled(promise: Promise<unknown>): unknown {
 }
 
 function mainOf({ mainTask }: Runner): string {
-  return mainTask === null ? "not begun" : `${mainTask.name}, in ${mainTask.waitsFor()}`;
+  return mainTask === null ? "not begun" : `${mainTask.name}: ${mainTask.status()}`;
 }

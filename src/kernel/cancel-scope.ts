@@ -163,7 +163,8 @@ export class CancelScope {
   /**
    * An AbortSignal that is aborted when work in the scope is cancelled, by the scope itself or from outside, with the
    * Cancelled that its tasks get as the reason: for `fetch` and whatever else takes one. It is aborted in the midst of the
-   * cancellation, so its listeners must not throw. It is the same one each time. Not a checkpoint.
+   * cancellation: what a listener throws is an uncaught exception of the process, as with every AbortSignal. When a
+   * deadline comes it is aborted with the tasks, in the pass that sees it. It is the same one each time. Not a checkpoint.
    */
   get signal(): AbortSignal {
     this.signals ??= new ScopeSignals(this, null);
@@ -235,6 +236,7 @@ export class CancelScope {
     this.own = new CancelCause(source, reason, by?.name);
     this.#forgetDeadline();
     if (this.#phase === ENTERED) this.#recalculate();
+    else if (this.#phase === NEW) this.signals?.deliver();
   }
 
   /** @internal Its deadline is due: it counts as cancelled, and the tasks concerned are answered, not yet aborted. */

@@ -36,6 +36,11 @@ export class ExceptionGroup extends AggregateError {
   readonly #cancelled: "none" | "some" | "all";
 
   constructor(errors: Iterable<unknown>, message = "several errors", options?: ErrorOptions) {
+    if (typeof errors === "string" || typeof errors !== "object" || errors === null || !(Symbol.iterator in errors)) {
+      throw new TypeError(
+        `new ExceptionGroup(errors, message): errors must be an array of errors, not ${describe(errors)}; the message comes second`,
+      );
+    }
     const list = [...errors];
     if (list.length === 0) throw new RangeError("new ExceptionGroup(errors): errors must hold at least one error");
     super(list, `${message} (${list.length} sub-error${list.length === 1 ? "" : "s"})`, options);

@@ -164,6 +164,9 @@ export class Task {
     const lines = this.isCaller ? placeOf({ origin: new Error() }) : [];
     if (lines.length === 0 && this.suspension !== null) lines.push(...placeOf(this.suspension));
     for (let frame = this.frame; frame !== null; frame = frame.parent) {
+      // What `() => lock.acquire()` gives is an operation, whose own line that is.
+      const iterator: object = frame.iterator;
+      if ("origin" in iterator && iterator !== this.suspension) lines.push(...placeOf(iterator as Blocker));
       if (frame.opener !== null) lines.push(...placeOf(frame.opener));
     }
     return lines;

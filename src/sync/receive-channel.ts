@@ -1,8 +1,9 @@
-import { BrokenResourceError, ClosedResourceError, EndOfChannel, WouldBlock } from "../errors.ts";
+import { BrokenResourceError, ClosedResourceError, EndOfChannel, UsageError, WouldBlock } from "../errors.ts";
 import type { Coroutine, Operation, Task } from "../hazmat.ts";
 import { call } from "../kernel/frame-operation.ts";
 import type { Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
+import { coroutineIn } from "./judge.ts";
 import {
   Channel,
   ChannelOperation,
@@ -42,7 +43,7 @@ export class ReceiveChannel<T> implements Disposable {
 
   /**
    * Receives until no more will come, and calls `body(value)` for each: a task function, which runs as a frame of the current
-   * task, or a plain function. A checkpoint for each value.
+   * task, or a plain function, whose value is dropped. A checkpoint for each value.
    *
    *     yield* receive.forEach(function* (order) {
    *       yield* handle(order);
@@ -68,8 +69,8 @@ export class ReceiveChannel<T> implements Disposable {
         if (error instanceof EndOfChannel) return;
         throw error;
       }
-      const made = body(value);
-      if (made !== undefined) yield* call(() => made);
+      const made = coroutineIn(body(value), "ReceiveChannel.forEach(body): body");
+      if (made !== null) yield* call(() => made);
     }
   }
 
@@ -98,6 +99,18 @@ export class ReceiveChannel<T> implements Disposable {
     if (--channel.openReceivers > 0) return;
     failAll(channel.senders, () => new BrokenResourceError("every end that could receive this was closed"));
     channel.buffer.clear();
+  }
+
+  static {
+    // At run time only: what a `for await` over it means must not look right to the type checker.
+    Object.defineProperty(this.prototype, Symbol.asyncIterator, {
+      value(): never {
+        throw new UsageError(
+          "a ReceiveChannel is no async iterable: in a task write yield* channel.forEach(function* (value) { … }); " +
+            "outside the run, for await (const value of toAsyncIterable(channel))",
+        );
+      },
+    });
   }
 
   /** {@link ReceiveChannel.close}, for `using`. */

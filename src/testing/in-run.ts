@@ -61,6 +61,7 @@ export function inRun<A extends unknown[]>(
   checkOptions(options, "inRun(body, options)");
   const { clock, seed, seeds, checkLeftovers = true, ...rest } = options;
   judgeSeeds(seed, seeds);
+  const name = body.name || placeOf(new Error(), inRun);
   if (typeof checkLeftovers !== "boolean") {
     const got = describe(checkLeftovers);
     throw new TypeError(`inRun(body, { checkLeftovers }): checkLeftovers must be true or false, not ${got}`);
@@ -74,12 +75,12 @@ export function inRun<A extends unknown[]>(
       ...(seed === undefined ? {} : { seed }),
     };
     if (!checkLeftovers) {
-      await run(mainOf(body, args, null), runOptions);
+      await run(mainOf(name, body, args, null), runOptions);
       return;
     }
     const tasks: string[] = [];
     using belongings = new Belongings();
-    await run(mainOf(body, args, tasks), runOptions);
+    await run(mainOf(name, body, args, tasks), runOptions);
     const left = [...tasks, ...(await belongings.leftBehind())];
     if (left.length === 0) return;
     throw new AssertionError({ message: `the test left behind: ${left.join("; ")}` });
@@ -95,13 +96,21 @@ export function inRun<A extends unknown[]>(
   };
 }
 
+/** Where `fn` was called, for the name of a main task that has none: a test that timed out is known by it. */
+function placeOf(error: Error, fn: Function): string {
+  Error.captureStackTrace(error, fn);
+  const place = /^ +at (?:.*\()?(.*?:\d+):\d+\)?$/m.exec(error.stack ?? "")?.[1];
+  return place === undefined ? "inRun(body)" : `inRun(body) at ${place}`;
+}
+
 /** `body` as a main task that puts into `left`, if that is given, what tasks it leaves behind. */
 function mainOf<A extends unknown[]>(
+  name: string,
   body: TaskFunction<A, unknown>,
   args: A,
   left: string[] | null,
 ): () => Generator<Trap, void, any> {
-  return named(body.name || "inRun(body)", function* () {
+  return named(name, function* () {
     const before = systemTasks();
     const coroutine = checkCoroutine(body(...args), body, "inRun(body)");
     yield* call(() => coroutine);

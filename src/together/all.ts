@@ -2,7 +2,7 @@ import { openNursery } from "../kernel/nursery.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
 import { call } from "../kernel/frame-operation.ts";
-import { checkBodies } from "./judge.ts";
+import { checkBodies, coroutineOf } from "./judge.ts";
 
 type Results<Bodies extends readonly (() => Coroutine<unknown>)[]> = {
   -readonly [K in keyof Bodies]: Bodies[K] extends () => Coroutine<infer T> ? T : never;
@@ -31,7 +31,7 @@ function* run(bodies: readonly (() => Coroutine<unknown>)[]): Generator<Trap, un
   yield* openNursery(function* (nursery) {
     for (const [index, body] of bodies.entries()) {
       nursery.startSoon(function* () {
-        results[index] = yield* call(body);
+        results[index] = yield* call(() => coroutineOf(body(), `all(bodies): bodies[${index}]`));
       });
     }
   });

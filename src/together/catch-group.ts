@@ -3,6 +3,7 @@ import { ExceptionGroup, type ErrorMatcher } from "../kernel/exception-group.ts"
 import { call } from "../kernel/frame-operation.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
+import { coroutineIn } from "../sync/judge.ts";
 
 /** Which errors it is for, and what to do with them: a task function or a plain function of the group that they make. */
 export type GroupHandler = readonly [what: ErrorMatcher, handle: (group: ExceptionGroup) => Coroutine<unknown> | void];
@@ -47,14 +48,14 @@ function* run<T>(body: () => Coroutine<T>, handlers: readonly GroupHandler[]): G
   const [cancelled, errors] = group.split(Cancelled);
   let rest = errors;
   const out: unknown[] = [];
-  for (const [what, handle] of handlers) {
+  for (const [index, [what, handle]] of handlers.entries()) {
     if (rest === null) break;
     const [matching, others] = rest.split(what);
     if (matching === null) continue;
     rest = others;
     try {
-      const made = handle(matching);
-      if (made !== undefined) yield* call(() => made);
+      const made = coroutineIn(handle(matching), `catchGroup(body, handlers): handlers[${index}]`);
+      if (made !== null) yield* call(() => made);
     } catch (error) {
       out.push(error);
     }

@@ -1,3 +1,5 @@
+import type { Coroutine } from "../kernel/operation.ts";
+
 /** @throws TypeError if `bodies` is no array of functions. */
 export function checkBodies(bodies: unknown, call: string): void {
   if (!Array.isArray(bodies))
@@ -18,4 +20,22 @@ function mistaken(body: unknown): [what: string, wayOut: string] {
   if ("then" in body) return ["a promise", "write () => fromPromise(promise), or () => abortable((signal) => …)"];
   if ("operationName" in body) return [`the operation ${String(body.operationName)}`, makes];
   return ["next" in body ? "a generator object" : "an object", makes];
+}
+
+/**
+ * What a function of the user's gave where a coroutine belongs.
+ *
+ * @throws TypeError that names the place, for anything else.
+ */
+export function coroutineOf<T>(made: Coroutine<T>, place: string): Coroutine<T> {
+  if (typeof made === "object" && made !== null) {
+    if ((Symbol.iterator in made && !Array.isArray(made)) || Symbol.asyncIterator in made) return made;
+    if ("then" in made) {
+      (made as PromiseLike<unknown>).then(undefined, () => {}); // its failure is not what the reader must hear about
+      throw new TypeError(`${place} returned a promise: write async function*, or () => fromPromise(promise)`);
+    }
+  }
+  throw new TypeError(
+    `${place} returned ${made === null ? "null" : typeof made} where a coroutine was expected: is the star of function* missing?`,
+  );
 }

@@ -2,6 +2,7 @@ import { call } from "../kernel/frame-operation.ts";
 import { openNursery } from "../kernel/nursery.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
+import { coroutineOf } from "./judge.ts";
 
 export interface MapOptions {
   /** How many run at once, at most: a whole number, 1 or more, or `Infinity`. Default: `Infinity`. */
@@ -65,7 +66,7 @@ function* run<I, T>(
         return true;
       };
       function* work(item: I, index: number): Generator<Trap, void, any> {
-        results[index] = yield* call(fn, item, index);
+        results[index] = yield* call(() => coroutineOf(fn(item, index), `map(items, fn): fn of item ${index}`));
         if (!exhausted && !nursery.cancelScope.cancelCalled) startOne();
       }
       while (taken < concurrency && startOne());

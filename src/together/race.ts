@@ -2,7 +2,7 @@ import { call } from "../kernel/frame-operation.ts";
 import { openNursery } from "../kernel/nursery.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
-import { checkBodies } from "./judge.ts";
+import { checkBodies, coroutineOf } from "./judge.ts";
 
 /**
  * Runs every body in a task of its own, and gives what the first to return returned, once the others have been cancelled
@@ -25,9 +25,9 @@ export function race<T>(bodies: readonly (() => Coroutine<T>)[]): Operation<T> {
 function* run<T>(bodies: readonly (() => Coroutine<T>)[]): Generator<Trap, T, any> {
   let winner: { readonly value: T } | undefined;
   yield* openNursery(function* (nursery) {
-    for (const body of bodies) {
+    for (const [index, body] of bodies.entries()) {
       nursery.startSoon(function* () {
-        const value: T = yield* call(body);
+        const value: T = yield* call(() => coroutineOf(body(), `race(bodies): bodies[${index}]`));
         winner ??= { value };
         nursery.cancelScope.cancel("another body of the race() has won");
       });

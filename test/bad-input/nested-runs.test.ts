@@ -17,7 +17,12 @@ async function nested(): Promise<unknown[]> {
 
 function expectRefused(errors: readonly unknown[]): void {
   expect(errors).toHaveLength(2);
-  expectError(errors[0], UsageError, "runSync(): a run is under way on this thread already", "runs do not nest");
+  expectError(
+    errors[0],
+    UsageError,
+    "runSync(): a run is under way on this thread already",
+    "a thread has one at a time",
+  );
   expectError(errors[1], UsageError, "run(): a run is under way on this thread already", "in a Worker");
 }
 

@@ -180,7 +180,7 @@ describe("a run in a run", () => {
       expect(() => runSync(sleepForever)).toThrow(UsageError);
       const refused = yield* fromPromise(run(sleepForever).catch((error: unknown) => error));
       expect(refused).toBeInstanceOf(UsageError);
-      expect((refused as Error).message).toContain("runs do not nest");
+      expect((refused as Error).message).toContain("a thread has one at a time");
       const later = new Promise((resolve) => setTimeout(() => resolve(run(sleepForever).catch((error) => error)), 1));
       expect(yield* fromPromise(later)).toBeInstanceOf(UsageError);
       yield* sleep(1);

@@ -114,3 +114,9 @@ test("an error is looked at as often in two hundred nurseries as in ten: depth d
   };
   expect(looksAt(200)).toBe(looksAt(10));
 });
+
+test("Python's order of arguments is refused, and so is what is no list of errors", () => {
+  for (const errors of ["two things broke", new Error("one"), null, 5] as any[]) {
+    expect(thrownBy(() => new ExceptionGroup(errors, [] as any))).toBeInstanceOf(TypeError);
+  }
+});

@@ -78,7 +78,7 @@ describe("scope.signal", () => {
       const early = new CancelScope();
       const { signal } = early;
       early.cancel();
-      expect(early.signal.aborted).toBe(true);
+      expect(signal.aborted).toBe(true);
       yield* early.run(() => yieldBriefly());
       expect(signal.aborted).toBe(true);
       const outer = new CancelScope();

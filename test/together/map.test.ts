@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { CancelScope, ExceptionGroup, currentTime, map, sleep, sleepForever } from "../../src/index.ts";
+import { CancelScope, ExceptionGroup, all, currentTime, map, race, sleep, sleepForever } from "../../src/index.ts";
 import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
 
 test("gives what fn returned, in the order of the items, and at most so many run at once", () => {
@@ -105,4 +105,22 @@ test("arguments that make no sense are refused at once", () => {
   for (const concurrency of [0, -1, 1.5, NaN]) {
     expect(thrownBy(() => map([1], sleep, { concurrency }))).toBeInstanceOf(RangeError);
   }
+});
+
+test("what gives no coroutine is named: the bodies of all and race, the item of map", () => {
+  virtual(function* () {
+    const promised: any = async () => 1;
+    const messages: string[] = [];
+    for (const operation of [
+      all([() => sleep(1), promised]),
+      race([() => sleep(1), (() => 5) as any]),
+      map([7, 8], ((item: number) => (item === 8 ? promised() : sleep(1))) as any),
+    ]) {
+      const error = yield* errorOf(operation);
+      messages.push(error.errors[0].message);
+    }
+    expect(messages[0]).toStartWith("all(bodies): bodies[1] returned a promise: write async function*");
+    expect(messages[1]).toStartWith("race(bodies): bodies[1] returned number where a coroutine was expected");
+    expect(messages[2]).toStartWith("map(items, fn): fn of item 1 returned a promise");
+  });
 });
