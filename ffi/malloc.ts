@@ -34,3 +34,16 @@ function bind(): MemoryCalls {
 export function memoryAt(address: number, size: number): ArrayBuffer {
   return toArrayBuffer(address as Pointer, 0, size);
 }
+
+/**
+ * The address of `size` new bytes, all 0, which nobody but `free` gives back: for what the system may write to for longer
+ * than a thread lives.
+ *
+ * @throws {RangeError} when there are none left.
+ */
+export function newMemory(size: number): number {
+  const address = memoryCalls().malloc(size);
+  if (address === 0) throw new RangeError(`no memory left for ${size} bytes`);
+  new Uint8Array(memoryAt(address, size)).fill(0);
+  return address;
+}

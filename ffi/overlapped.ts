@@ -35,6 +35,11 @@ export function statusAt(address: number): number {
   return read.u32(address as Pointer, OVERLAPPED.fields.Internal.offset);
 }
 
+/** How many bytes the operation whose {@link OVERLAPPED} is at `address` has moved, once it is over. */
+export function bytesAt(address: number): number {
+  return read.u32(address as Pointer, OVERLAPPED.fields.InternalHigh.offset);
+}
+
 let calls: OverlappedCalls | undefined;
 
 /** @throws {UnsupportedError} off Windows. */

@@ -2,7 +2,7 @@ import { AFD_POLL_HANDLE_INFO, AFD_POLL_INFO, type AfdCalls, NEVER } from "../..
 import { AFD_KEY, completionPortCalls } from "../../ffi/completion-port.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 import { systemError } from "../../ffi/libc.ts";
-import { addressOf } from "../../ffi/memory.ts";
+import { memoryAt, newMemory, memoryCalls } from "../../ffi/malloc.ts";
 import {
   IO_STATUS_BLOCK,
   STATUS_INVALID_HANDLE,
@@ -25,6 +25,7 @@ const COUNT_WORD = (INFO + AFD_POLL_INFO.fields.NumberOfHandles.offset) / 4;
 const HANDLE = INFO + AFD_POLL_INFO.fields.Handles.offset;
 const SOCKET_WORD = (HANDLE + AFD_POLL_HANDLE_INFO.fields.Handle.offset) / 4;
 const EVENTS_WORD = (HANDLE + AFD_POLL_HANDLE_INFO.fields.Events.offset) / 4;
+const POLL_SIZE = INFO + AFD_POLL_INFO.size;
 const NEVER_WORD = (INFO + AFD_POLL_INFO.fields.Timeout.offset) / 4;
 
 /** A handle of the driver, and how many polls are under way through it. */
@@ -33,7 +34,10 @@ interface Helper {
   polls: number;
 }
 
-/** One poll of one socket. From its beginning to its completion its memory is the system's. */
+/**
+ * One poll of one socket. From its beginning to its completion its memory is the system's, which may outlast everything
+ * here: a Worker that is terminated takes its heap with it, and no operation ends for that. So it is no heap's.
+ */
 export class AfdPoll<Owner> {
   /** Who asked; null once the answer is of no use any more. */
   owner: Owner | null = null;
@@ -41,10 +45,10 @@ export class AfdPoll<Owner> {
   events = 0;
   /** @internal */
   helper: Helper | null = null;
-  /** @internal */
-  readonly words: Uint32Array<ArrayBuffer> = new Uint32Array(new ArrayBuffer(INFO + AFD_POLL_INFO.size));
   /** @internal The memory's, by which the completion names it. */
-  readonly address: number = addressOf(this.words.buffer);
+  readonly address: number = newMemory(POLL_SIZE);
+  /** @internal */
+  readonly words: Uint32Array<ArrayBuffer> = new Uint32Array(memoryAt(this.address, POLL_SIZE));
 }
 
 /** What a completed poll has to say. */
@@ -141,9 +145,10 @@ export class AfdPolls<Owner> {
     for (const poll of this.#underWay.values()) if (poll.owner !== null) this.abandon(poll);
   }
 
-  /** Gives the helper handles back, and the memory of what never completed to `keep`. */
-  close(keep: (memory: object) => void): void {
-    for (const poll of this.#underWay.values()) keep(poll);
+  /** Gives the helper handles back, and the memory; that of what has not completed stays the system's for good. */
+  close(): void {
+    for (const { address } of this.#spare) memoryCalls().free(address);
+    this.#spare.length = 0;
     for (const { handle } of this.#helpers) this.#calls.close(handle);
     this.#helpers.clear();
     this.#roomy.length = 0;

@@ -55,7 +55,6 @@ const CAPACITY = 256;
 const WORDS = OVERLAPPED_ENTRY.size / 4;
 const KEY_WORD = OVERLAPPED_ENTRY.fields.lpCompletionKey.offset / 4;
 const OVERLAPPED_WORD = OVERLAPPED_ENTRY.fields.lpOverlapped.offset / 4;
-const STATUS_WORD = OVERLAPPED_ENTRY.fields.Internal.offset / 4;
 const BYTES_WORD = OVERLAPPED_ENTRY.fields.dwNumberOfBytesTransferred.offset / 4;
 
 /** The system counts in whole milliseconds up to this, after 49 days the caller looks again. */
@@ -82,10 +81,6 @@ class SocketWatch extends Watch {
     this.base = base;
   }
 }
-
-/** What the system was given and has not given back when its run ended: it may yet write there. */
-const keptForGood = new Set<object>();
-const keepForGood = (memory: object): void => void keptForGood.add(memory);
 
 export class IocpIoManager extends DescriptorWaits<SocketWatch> implements WakeableIo {
   readonly backend = "iocp";
@@ -166,8 +161,7 @@ export class IocpIoManager extends DescriptorWaits<SocketWatch> implements Wakea
       if (count <= 0) break;
       this.#handOut(this.#entries, count);
     }
-    this.#polls.close(keepForGood);
-    this.overlapped.close(keepForGood);
+    this.#polls.close();
     // Another thread may yet post: the handle stays open for good, lest that goes into another port.
     if (!this.#leaked) this.#calls.close(this.port);
   }
@@ -225,8 +219,7 @@ export class IocpIoManager extends DescriptorWaits<SocketWatch> implements Wakea
       if (key >= FIRST_USER_KEY) handed += this.#posted(key, entries, word);
       else if (key === AFD_KEY) handed += this.#polled(addressAt(entries, word + OVERLAPPED_WORD));
       else if (key === OVERLAPPED_KEY) {
-        const address = addressAt(entries, word + OVERLAPPED_WORD);
-        handed += this.overlapped.complete(address, entries[word + STATUS_WORD], entries[word + BYTES_WORD]);
+        handed += this.overlapped.complete(addressAt(entries, word + OVERLAPPED_WORD));
       } else if (key === OBJECT_KEY) {
         handed += this.objects.complete(addressAt(entries, word + OVERLAPPED_WORD), entries[word + BYTES_WORD]);
       } else if (key === LATE_KEY) handed += this.overlapped.late(addressAt(entries, word + OVERLAPPED_WORD));

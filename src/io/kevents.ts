@@ -38,7 +38,7 @@ export interface Kqueue {
    * @throws SystemError when the system refuses one (ENOENT: no such registration; ESRCH: no such process): those before
    *   it are made, those behind it are not.
    * @throws TypeError, RangeError for what is no change. UsageError after the run, and for the registration by which the
-   *   run itself is woken.
+   *   run itself is woken. BusyResourceError for a pair that a task in `waitReadable` or `waitWritable` waits for.
    */
   control(changes: Iterable<KeventChange>): void;
 }
@@ -112,6 +112,7 @@ class RunKqueue implements Kqueue {
           `Kqueue.control(changes): by user event ${WAKE_IDENT} the run itself is woken; take another`,
         );
       }
+      checkNotAwaited(this.#io, kevent.ident, kevent.filter);
       const result = this.#io.control(kevent);
       if (result < 0) throw systemError(-result, "kevent", `ident ${kevent.ident}, filter ${kevent.filter}`);
     }

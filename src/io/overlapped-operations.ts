@@ -15,12 +15,15 @@
 import { LATE_KEY, OVERLAPPED_KEY, type CompletionPortCalls, completionPortCalls } from "../../ffi/completion-port.ts";
 import { handleCalls } from "../../ffi/kernel32.ts";
 import { STATUS_CANCELLED, STATUS_PENDING, statusError } from "../../ffi/ntdll.ts";
-import { type OverlappedCalls, overlappedCalls, statusAt } from "../../ffi/overlapped.ts";
+import { type OverlappedCalls, bytesAt, overlappedCalls, statusAt } from "../../ffi/overlapped.ts";
 import { WINDOWS_ERROR, windowsError } from "../../ffi/windows-errors.ts";
 import { BusyResourceError, ClosedResourceError, UsageError } from "../errors.ts";
 import { Abort, type AbortResult } from "../kernel/abort.ts";
 import { Suspension, wake, wakeWithError } from "../kernel/suspension.ts";
 import type { Task } from "../kernel/task.ts";
+
+/** Of operations that nobody waits for so many are remembered, lest a program that never waits fill the memory. */
+const MOST_UNCLAIMED = 10_000;
 
 /** How long, in ms, the completion of an operation that has ended may be on its way to the port. */
 const LATE_PATIENCE = 50;
@@ -35,6 +38,8 @@ export class OverlappedOperations {
   readonly #mended = new Set<number>();
   readonly #waits = new Map<number, OverlappedWait<unknown>>();
 
+  /** Operations whose completion came before anybody waited for them, by their OVERLAPPED, the oldest first. */
+  readonly #unclaimed = new Set<number>();
   #abandoned = false;
 
   constructor(port: number) {
@@ -87,6 +92,9 @@ export class OverlappedOperations {
       throw notRegistered(handle, wait.operationName);
     }
     this.#waits.set(address, wait);
+    // Its completion came before. One of an earlier operation in the same OVERLAPPED does not count: this one is under way.
+    const isOver = this.#unclaimed.delete(address) && statusAt(address) !== STATUS_PENDING;
+    if (isOver) this.#ports.post(this.#port, OVERLAPPED_KEY, address, 0);
   }
 
   /** The task that waits was cancelled: the operation completes all the same, mostly at once. */
@@ -123,14 +131,24 @@ export class OverlappedOperations {
   }
 
   /** A completion came. @returns how many tasks it woke. */
-  complete(address: number, status: number, bytes: number): number {
+  complete(address: number): number {
     const wait = this.#waits.get(address);
-    // Of an operation that somebody began and nobody waits for yet, or any more.
-    if (wait === undefined) return 0;
+    if (wait === undefined) {
+      // Of an operation that somebody began and nobody waits for yet, or any more.
+      this.#unclaimed.add(address);
+      if (this.#unclaimed.size > MOST_UNCLAIMED)
+        for (const oldest of this.#unclaimed) {
+          this.#unclaimed.delete(oldest);
+          break;
+        }
+      return 0;
+    }
+    // Of an earlier operation in the same OVERLAPPED: this one is under way, and has a completion of its own.
+    if (statusAt(address) === STATUS_PENDING) return 0;
     this.#waits.delete(address);
-    if (this.#abandoned) return 0;
-    wait.complete(status, bytes);
-    return 1;
+    if (!this.#abandoned) wait.complete(statusAt(address), bytesAt(address));
+    wait.release();
+    return this.#abandoned ? 0 : 1;
   }
 
   /** A packet that was posted when an operation was cancelled: behind the completion, if there is one. */
@@ -146,12 +164,8 @@ export class OverlappedOperations {
     this.#waits.delete(address);
     wait.forgotten = true;
     wait.complete(statusAt(address), 0);
+    wait.release();
     return 1;
-  }
-
-  /** Gives `keep` the memory of what never completed. */
-  close(keep: (memory: object) => void): void {
-    for (const wait of this.#waits.values()) keep(wait);
   }
 }
 
@@ -166,6 +180,9 @@ export abstract class OverlappedWait<T> extends Suspension<T> {
   /** The handle turned out not to be tied to the port when it was first waited for. */
   forgotten = false;
   #raiseCancel: (() => never) | null = null;
+
+  /** Its completion has come: nothing of it is the system's any more. */
+  release(): void {}
 
   constructor(operations: OverlappedOperations, handle: number) {
     super();

@@ -1,4 +1,4 @@
-import { addressOf } from "../../ffi/memory.ts";
+import { memoryAt, memoryCalls, newMemory } from "../../ffi/malloc.ts";
 import { isRefused, STATUS_BUFFER_OVERFLOW, STATUS_PENDING, statusError } from "../../ffi/ntdll.ts";
 import { OVERLAPPED } from "../../ffi/overlapped.ts";
 import { type OverlappedOperations, OverlappedWait } from "./overlapped-operations.ts";
@@ -7,33 +7,46 @@ import { type OverlappedOperations, OverlappedWait } from "./overlapped-operatio
 const MOST = 0x7fff_ffff;
 
 /**
- * An operation that this library begins itself. Its OVERLAPPED and a copy of the data are its own, in memory that does not
- * move and is kept until the completion has come: a view of the program's may be moved, detached or shrunk meanwhile.
+ * An operation that this library begins itself. Its OVERLAPPED and a copy of the data are its own, in memory that is no
+ * heap's and is given back when the completion has come: a view of the program's may be moved, detached or shrunk
+ * meanwhile, and a Worker that is terminated takes its heap with it, while the operation goes on.
  */
 abstract class Transfer extends OverlappedWait<number> {
   protected readonly length: number;
-  protected readonly memory: ArrayBuffer;
-  readonly address: number;
+  /** 0 until it is begun, and when the memory was given back. */
+  address = 0;
+  readonly #offset: bigint;
 
   constructor(operations: OverlappedOperations, handle: number, byteLength: number, offset: number) {
     super(operations, handle);
     this.length = Math.min(byteLength, MOST);
-    this.memory = new ArrayBuffer(OVERLAPPED.size + this.length);
-    this.address = addressOf(this.memory);
+    this.#offset = BigInt(offset);
+  }
+
+  protected allocate(): void {
+    this.address = newMemory(OVERLAPPED.size + this.length);
     const { Internal, Offset } = OVERLAPPED.fields;
-    const overlapped = new DataView(this.memory);
+    const overlapped = new DataView(memoryAt(this.address, OVERLAPPED.size));
     overlapped.setUint32(Internal.offset, STATUS_PENDING, true);
-    overlapped.setBigUint64(Offset.offset, BigInt(offset), true);
+    overlapped.setBigUint64(Offset.offset, this.#offset, true);
   }
 
   /** The part that is data. */
   protected get data(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.memory, OVERLAPPED.size, this.length);
+    return new Uint8Array(memoryAt(this.address + OVERLAPPED.size, this.length));
   }
 
   protected submit(status: number): void {
-    if (isRefused(status)) throw statusError(status, this.operationName, `handle ${this.handle}`);
+    if (isRefused(status)) {
+      this.release();
+      throw statusError(status, this.operationName, `handle ${this.handle}`);
+    }
     this.operations.add(this);
+  }
+
+  override release(): void {
+    memoryCalls().free(this.address);
+    this.address = 0;
   }
 }
 
@@ -49,6 +62,7 @@ export class OverlappedRead extends Transfer {
   }
 
   protected begin(): void {
+    this.allocate();
     const { operations, handle, address, length } = this;
     this.submit(operations.calls.read(handle, address, address + OVERLAPPED.size, length));
   }
@@ -70,12 +84,17 @@ export class OverlappedWrite extends Transfer {
     this.prototype.operationName = "writeOverlapped()";
   }
 
+  /** As it was when the operation was made. */
+  readonly #bytes: Uint8Array;
+
   constructor(operations: OverlappedOperations, handle: number, data: ArrayBufferView, offset: number) {
     super(operations, handle, data.byteLength, offset);
-    this.data.set(new Uint8Array(data.buffer, data.byteOffset, this.length));
+    this.#bytes = new Uint8Array(data.buffer, data.byteOffset, this.length).slice();
   }
 
   protected begin(): void {
+    this.allocate();
+    this.data.set(this.#bytes);
     const { operations, handle, address, length } = this;
     this.submit(operations.calls.write(handle, address, address + OVERLAPPED.size, length));
   }

@@ -9,6 +9,7 @@ import { DONE, SUSPENDED, type Coroutine, type Operation, type Trap } from "./op
 import { operation } from "./operation-of.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { Abort, type AbortResult } from "./abort.ts";
+import { tellStopRequested } from "./stop-request.ts";
 import { block, wake, type Blocker } from "./suspension.ts";
 import { CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
@@ -294,6 +295,7 @@ export class Nursery {
       scope.linkUnder(to);
     }
     starter.runner.moved(tasks, scopes);
+    tellStopRequested(starter.runner); // the scopes here may have been asked to stop
     hidden.checkClosed();
   }
 }

@@ -1,5 +1,6 @@
 import { call } from "../kernel/frame-operation.ts";
 import { openNursery } from "../kernel/nursery.ts";
+import { currentEffectiveDeadline } from "../kernel/timeouts.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
 import { coroutineOf } from "./judge.ts";
@@ -57,17 +58,17 @@ function* run<I, T>(
     yield* openNursery(function* (nursery) {
       /** Takes an item, and starts a task that goes on with the next ones. @returns whether there was one. */
       const startOne = (): boolean => {
+        exhausted = true; // also when it throws: then it is not to be closed
         const step = left.next();
-        if (step.done === true) {
-          exhausted = true;
-          return false;
-        }
+        if (step.done === true) return false;
+        exhausted = false;
         nursery.startSoon(work, step.value, taken++);
         return true;
       };
       function* work(item: I, index: number): Generator<Trap, void, any> {
         results[index] = yield* call(() => coroutineOf(fn(item, index), `map(items, fn): fn of item ${index}`));
-        if (!exhausted && !nursery.cancelScope.cancelCalled) startOne();
+        // Cancelled, also from outside: no more are begun, though what runs may be shielded.
+        if (!exhausted && currentEffectiveDeadline() !== -Infinity) startOne();
       }
       while (taken < concurrency && startOne());
     });

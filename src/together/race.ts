@@ -1,3 +1,4 @@
+import { UsageError } from "../errors.ts";
 import { call } from "../kernel/frame-operation.ts";
 import { openNursery } from "../kernel/nursery.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
@@ -33,6 +34,6 @@ function* run<T>(bodies: readonly (() => Coroutine<T>)[]): Generator<Trap, T, an
       });
     }
   });
-  // Without a winner the nursery has thrown.
-  return winner!.value;
+  if (winner !== undefined) return winner.value;
+  throw new UsageError("race(): a body has cancelled the nursery that the race runs in, so nobody has won");
 }

@@ -422,6 +422,37 @@ describe("waitOverlapped", () => {
     expect(read.bytesMoved).toBe(3);
   });
 
+  inRun("an operation that has ended, completion and all, before anybody waited for it is over", function* (handles) {
+    const [server, client] = registeredPipe(handles);
+    const read = new OwnOperation(10).read(client);
+    yield* writeOverlapped(server, bytes("abc"));
+    yield* polled(); // the read's completion has come, to nobody
+    yield* waitOverlapped(client, read.lpOverlapped);
+    expect(read.bytesMoved).toBe(3);
+  });
+
+  inRun(
+    "a completion of an earlier operation in the same OVERLAPPED does not end the wait for a later one",
+    function* (handles) {
+      const [server, client] = registeredPipe(handles);
+      const read = new OwnOperation(10).read(client);
+      new OwnOperation(3).write(server); // the first read is over, and its completion in the port
+      read.read(client);
+      let over = false;
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          yield* waitOverlapped(client, read.lpOverlapped);
+          over = true;
+        });
+        yield* polled();
+        yield* polled();
+        expect(over).toBe(false);
+        yield* writeOverlapped(server, bytes("xy"));
+      });
+      expect(read.bytesMoved).toBe(2);
+    },
+  );
+
   inRun("in a scope that is cancelled already the operation is cancelled all the same", function* (handles) {
     const [, client] = registeredPipe(handles);
     const read = new OwnOperation(10).read(client);

@@ -31,7 +31,7 @@ test.skipIf(WHY_NOT !== "")(
     expect(reads.map(({ address }) => statusAt(address))).toEqual(reads.map(() => STATUS_PENDING));
     expect(io.waiting).toBe(3);
     io.close();
-    expect(reads.map(({ address }) => statusAt(address))).toEqual(reads.map(() => STATUS_CANCELLED));
+    expect(reads.map(({ address }) => address)).toEqual([0, 0, 0]); // their memory was given back
     expect(io.overlapped.underWay).toBe(0);
     expect(handleCalls().isOpen(io.port)).toBe(false);
     expect(openHandles().length).toBe(before);
@@ -51,8 +51,7 @@ test.skipIf(WHY_NOT !== "")(`close gives up what never comes back, and closes th
   io.close();
   expect(performance.now() - begun).toBeLessThan(5_000);
   expect(handleCalls().isOpen(io.port)).toBe(false);
-  const kept: object[] = [];
-  io.overlapped.close((memory) => kept.push(memory));
-  expect(kept).toEqual([read]);
+  // Its memory was not given back: the system has written there meanwhile.
+  expect(statusAt(read.address)).toBe(STATUS_CANCELLED);
   calls.close(elsewhere);
 });

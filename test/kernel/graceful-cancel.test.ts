@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   CancelScope,
   type Cancelled,
+  type TaskStatus,
   UsageError,
   currentEffectiveDeadline,
   currentTime,
@@ -208,6 +209,32 @@ describe("untilStopRequested()", () => {
         }),
       );
       expect(log).toEqual([0, 1, 2, 3]);
+    });
+  });
+
+  test("wakes a task that start() moves into a nursery that was asked to stop", () => {
+    virtual(function* () {
+      yield* openNursery(function* (other) {
+        yield* openNursery(function* (target) {
+          const went: number[] = [];
+          other.startSoon(function* () {
+            yield* target.start(function* (status: TaskStatus) {
+              yield* openNursery(function* (nursery) {
+                nursery.startSoon(function* () {
+                  yield* untilStopRequested();
+                  went.push(currentTime());
+                });
+                yield* sleep(10);
+                status.started();
+              });
+            });
+          });
+          yield* sleep(1);
+          target.cancelScope.cancel({ grace: 1_000 });
+          yield* sleep(100);
+          expect(went).toEqual([10]);
+        });
+      });
     });
   });
 

@@ -124,3 +124,40 @@ test("what gives no coroutine is named: the bodies of all and race, the item of 
     expect(messages[2]).toStartWith("map(items, fn): fn of item 1 returned a promise");
   });
 });
+
+test("cancelled from outside, it begins no more, though what runs is shielded", () => {
+  virtual(function* () {
+    let begun = 0;
+    const scope = new CancelScope({ timeout: 25 });
+    yield* scope.run(() =>
+      map(
+        Array.from({ length: 50 }),
+        () => {
+          begun++;
+          return new CancelScope({ shield: true }).run(() => sleep(10));
+        },
+        { concurrency: 1 },
+      ),
+    );
+    expect(begun).toBe(3);
+  });
+});
+
+test("an iterator whose next() has thrown is not closed", () => {
+  virtual(function* () {
+    let closed = 0;
+    const items = {
+      [Symbol.iterator]: () => ({
+        next(): never {
+          throw new Error("no more");
+        },
+        return() {
+          closed++;
+          return { done: true as const, value: undefined };
+        },
+      }),
+    };
+    yield* errorOf(map(items, () => sleep(1)));
+    expect(closed).toBe(0);
+  });
+});

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { CancelScope, ExceptionGroup, currentTime, race, sleep, sleepForever } from "../../src/index.ts";
+import { CancelScope, ExceptionGroup, UsageError, currentTime, race, sleep, sleepForever } from "../../src/index.ts";
+import { currentTask } from "../../src/hazmat.ts";
 import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
 
 test("gives what the first to return returned, when the others have been cancelled and have ended", () => {
@@ -84,4 +85,18 @@ test("a race of nobody, and what is no array of functions, is refused at once", 
   for (const wrong of [undefined, [sleep(1)], [1]] as any[]) {
     expect(thrownBy(() => race(wrong))).toBeInstanceOf(TypeError);
   }
+});
+
+test("a body that cancels the nursery it runs in is told that nobody has won", () => {
+  virtual(function* () {
+    const error = yield* errorOf(
+      race([
+        function* () {
+          currentTask().parentNursery!.cancelScope.cancel();
+          yield* sleepForever();
+        },
+      ]),
+    );
+    expect(error).toBeInstanceOf(UsageError);
+  });
 });
