@@ -26,9 +26,11 @@ export abstract class Attempt<T> extends SingleUse<T> implements Blocker {
   protected abstract wait(task: Task): Operation<unknown>;
   /**
    * The wait is over, and gave `value`. @returns whether the operation has come true with that; else it waits again. Having
-   * waited is a schedule point already.
+   * waited is a schedule point already. By default it has: whoever ended the wait has given what it was for.
    */
-  protected abstract waited(value: unknown, task: Task): boolean;
+  protected waited(_value: unknown, _task: Task): boolean {
+    return true;
+  }
   /** The wait ended with `error`. @returns what the operation throws. */
   protected waitFailed(error: unknown, _task: Task): unknown {
     return error;

@@ -39,7 +39,7 @@ export class TryOnce<T> extends Attempt<T> {
     return this.#direction === "readable" ? waitReadable(fd) : waitWritable(fd);
   }
 
-  protected waited(): boolean {
+  protected override waited(): boolean {
     return this.attempt();
   }
 

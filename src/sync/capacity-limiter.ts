@@ -181,11 +181,6 @@ class Acquire extends Attempt<Held> {
     return error;
   }
 
-  /** Who woke it has given it. */
-  protected waited(): boolean {
-    return true;
-  }
-
   protected result(): Held {
     return this.#limiter.held(this.#borrower);
   }

@@ -59,9 +59,5 @@ class Wait extends Attempt<void> {
     return this.#lot.park();
   }
 
-  protected waited(): boolean {
-    return true;
-  }
-
   protected result(): void {}
 }

@@ -25,7 +25,9 @@ export function coroutineIn(made: unknown, place: string): Coroutine<unknown> | 
   if (typeof made !== "object" || made === null) return null;
   if ("then" in made && typeof made.then === "function") {
     Promise.resolve(made as PromiseLike<unknown>).catch(() => {}); // its failure is not what the reader must hear about
-    throw new TypeError(`${place} returned a promise, so it is an async function: write async function*`);
+    throw new TypeError(
+      `${place} returned a promise, so it is an async function: write async function*, or () => fromPromise(promise)`,
+    );
   }
   const drives = Symbol.asyncIterator in made || (Symbol.iterator in made && !isCollection(made));
   return drives ? (made as Coroutine<unknown>) : null;

@@ -146,11 +146,6 @@ class Acquire extends Attempt<Held> {
     return error instanceof BrokenResourceError ? this.#lock.broken() : error;
   }
 
-  /** Who woke it has given it. */
-  protected waited(): boolean {
-    return true;
-  }
-
   protected result(): Held {
     return this.#lock.held();
   }

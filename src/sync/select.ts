@@ -69,7 +69,7 @@ class Select extends Attempt<readonly [number, unknown]> {
     });
   }
 
-  protected waited(value: unknown): boolean {
+  protected override waited(value: unknown): boolean {
     const { chosen, waiters } = this.#selection;
     this.#chosen = waiters.indexOf(chosen!);
     return this.#cases[this.#chosen]!.waited(value);

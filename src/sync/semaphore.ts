@@ -117,11 +117,6 @@ class Acquire extends Attempt<Held> {
     return this.#lot.park();
   }
 
-  /** Who woke it has given it. */
-  protected waited(): boolean {
-    return true;
-  }
-
   protected result(): Held {
     return this.#semaphore.held();
   }

@@ -1,4 +1,5 @@
 import type { Coroutine } from "../kernel/operation.ts";
+import { coroutineIn } from "../sync/judge.ts";
 
 /** @throws TypeError if `bodies` is no array of functions. */
 export function checkBodies(bodies: unknown, call: string): void {
@@ -28,13 +29,8 @@ function mistaken(body: unknown): [what: string, wayOut: string] {
  * @throws TypeError that names the place, for anything else.
  */
 export function coroutineOf<T>(made: Coroutine<T>, place: string): Coroutine<T> {
-  if (typeof made === "object" && made !== null) {
-    if ((Symbol.iterator in made && !Array.isArray(made)) || Symbol.asyncIterator in made) return made;
-    if ("then" in made) {
-      (made as PromiseLike<unknown>).then(undefined, () => {}); // its failure is not what the reader must hear about
-      throw new TypeError(`${place} returned a promise: write async function*, or () => fromPromise(promise)`);
-    }
-  }
+  const coroutine = coroutineIn(made, place);
+  if (coroutine !== null) return coroutine as Coroutine<T>;
   throw new TypeError(
     `${place} returned ${made === null ? "null" : typeof made} where a coroutine was expected: is the star of function* missing?`,
   );

@@ -119,7 +119,9 @@ test("what gives no coroutine is named: the bodies of all and race, the item of 
       const error = yield* errorOf(operation);
       messages.push(error.errors[0].message);
     }
-    expect(messages[0]).toStartWith("all(bodies): bodies[1] returned a promise: write async function*");
+    expect(messages[0]).toStartWith(
+      "all(bodies): bodies[1] returned a promise, so it is an async function: write async function*",
+    );
     expect(messages[1]).toStartWith("race(bodies): bodies[1] returned number where a coroutine was expected");
     expect(messages[2]).toStartWith("map(items, fn): fn of item 1 returned a promise");
   });
