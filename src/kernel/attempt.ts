@@ -4,8 +4,8 @@ import { interruptedAtOnce, checkInterruption } from "./checkpoint.ts";
 import { notResumed } from "./by-hand.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
-import type { Blocker } from "./suspension.ts";
-import { SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
+import { block, wake, wakeWithError, type Blocker } from "./suspension.ts";
+import { CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
 const CHECKING = 0;
 const WAITING = 1;
@@ -17,13 +17,26 @@ const LEAVING = 2;
  * after that, or has been given it. Every successful way is one checkpoint.
  */
 export abstract class Attempt<T> extends SingleUse<T> implements Blocker {
-  private stage = CHECKING;
-  private waiting: Iterator<Trap, unknown> | null = null;
+  declare private stage: number;
+  /** What it waits for; null where its task is blocked in this operation itself. */
+  declare private waiting: Iterator<Trap, unknown> | null;
+
+  constructor() {
+    super();
+    this.stage = CHECKING;
+    this.waiting = null;
+  }
 
   /** Takes it, if it can be had now. @returns whether it was. @throws what the operation fails with. */
   protected abstract attempt(task: Task): boolean;
-  /** What to wait for, when it could not be had. */
-  protected abstract wait(task: Task): Operation<unknown>;
+  /**
+   * What to wait for, when it could not be had. Or null: then the task is blocked in this operation itself, which has been
+   * left with somebody who ends that by {@link Attempt.endWait} or {@link Attempt.failWait}, unless {@link Attempt.giveUp}
+   * takes it back from them.
+   */
+  protected abstract wait(task: Task): Operation<unknown> | null;
+  /** Its task is cancelled while it is blocked in this operation itself: from now on nobody ends the wait. */
+  protected giveUp(): void {}
   /**
    * The wait is over, and gave `value`. @returns whether the operation has come true with that; else it waits again. Having
    * waited is a schedule point already. By default it has: whoever ended the wait has given what it was for.
@@ -38,9 +51,20 @@ export abstract class Attempt<T> extends SingleUse<T> implements Blocker {
   /** What the operation gives. */
   protected abstract result(): T;
 
-  /** Never asked: the task is blocked in what it waits for, and else runnable. */
+  /** Ends a wait in this operation itself. The task runs on a later pass. */
+  endWait(): void {
+    wake(this.task as Task);
+  }
+
+  /** The same, with an error. */
+  failWait(error: unknown): void {
+    wakeWithError(this.task as Task, error);
+  }
+
+  /** Asked only while its task is blocked in this operation itself. */
   abort(): AbortResult {
-    return Abort.FAILED;
+    this.giveUp();
+    return Abort.SUCCEEDED;
   }
 
   override [Symbol.asyncIterator](): unknown {
@@ -70,15 +94,27 @@ export abstract class Attempt<T> extends SingleUse<T> implements Blocker {
       return SUSPENDED;
     }
     this.stage = WAITING;
-    this.waiting = this.wait(task)[Symbol.iterator]();
-    return this.goOnWaiting(task);
+    return this.beginWait(task) ? SUSPENDED : this.goOnWaiting(task);
+  }
+
+  /** @returns whether the task is blocked in this operation itself; else it is to be driven on. */
+  private beginWait(task: Task): boolean {
+    const operation = this.wait(task);
+    if (operation === null) {
+      this.waiting = null;
+      task.points = CHECKPOINT;
+      block(task, this);
+      return true;
+    }
+    this.waiting = operation[Symbol.iterator]();
+    return false;
   }
 
   private goOnWaiting(task: Task): IteratorResult<Trap, T> {
     for (;;) {
       let step: IteratorResult<Trap, unknown>;
       try {
-        step = this.waiting!.next();
+        step = this.waiting === null ? task.takeResult() : this.waiting.next();
       } catch (error) {
         throw this.waitFailed(error, task);
       }
@@ -87,7 +123,7 @@ export abstract class Attempt<T> extends SingleUse<T> implements Blocker {
         return step;
       }
       if (this.waited(step.value, task)) return { done: true, value: this.result() };
-      this.waiting = this.wait(task)[Symbol.iterator]();
+      if (this.beginWait(task)) return SUSPENDED;
     }
   }
 }

@@ -226,7 +226,10 @@ export function removeParkingLotBreaker(task: Task, lot: ParkingLot): void {
       `removeParkingLotBreaker(task, lot): task ${task.name} is not registered as a breaker of this lot`,
     );
   }
-  (task.breaks as ParkingLot[]).splice(index, 1);
+  const breaks = task.breaks as ParkingLot[];
+  // Locks are released in the reverse order, mostly.
+  if (index === breaks.length - 1) breaks.pop();
+  else breaks.splice(index, 1);
 }
 
 function checkTask(task: unknown, what: string): void {

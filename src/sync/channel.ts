@@ -1,7 +1,8 @@
 import { BrokenResourceError, ClosedResourceError, EndOfChannel } from "../errors.ts";
-import { Abort, Result, reschedule, yieldIndefinitely, type Operation, type Task } from "../hazmat.ts";
+import type { Task } from "../hazmat.ts";
 import { Attempt } from "../kernel/attempt.ts";
 import { Fifo } from "./fifo.ts";
+import { WaitList, type Place } from "./wait-list.ts";
 
 export interface MemoryChannelStatistics {
   /** How many values lie in the buffer. */
@@ -16,53 +17,13 @@ export interface MemoryChannelStatistics {
   readonly tasksWaitingReceive: number;
 }
 
-/** Several waits of one task, of which one comes true: then the others are given up. */
-export class Selection {
-  readonly waiters: Waiter<any>[] = [];
-  chosen: Waiter<any> | null = null;
-
-  giveUp(): void {
-    for (const waiter of this.waiters) waiter.queue.delete(waiter);
-  }
-}
-
-/** A task that waits at one of the ends, and the value it brings, if it is there to send. */
-export class Waiter<T> {
-  readonly task: Task;
-  readonly end: object;
-  readonly value: T | undefined;
-  /** Where it waits. */
-  readonly queue: Set<Waiter<T>>;
-  readonly #selection: Selection | null;
-
-  constructor(task: Task, end: object, value: T | undefined, queue: Set<Waiter<T>>, selection: Selection | null) {
-    this.task = task;
-    this.end = end;
-    this.value = value;
-    this.queue = queue;
-    this.#selection = selection;
-    queue.add(this);
-    selection?.waiters.push(this);
-  }
-
-  wake(result?: Result<T>): void {
-    const selection = this.#selection;
-    if (selection === null) this.queue.delete(this);
-    else {
-      selection.chosen = this;
-      selection.giveUp();
-    }
-    reschedule(this.task, result);
-  }
-}
-
 /** What the two ends of a memory channel share. */
 export class Channel<T> {
   readonly capacity: number;
   readonly buffer: Fifo<T> = new Fifo<T>();
-  /** In order of arrival, as a Set keeps them, out of whose middle a cancelled one goes. */
-  readonly senders: Set<Waiter<T>> = new Set<Waiter<T>>();
-  readonly receivers: Set<Waiter<T>> = new Set<Waiter<T>>();
+  /** What waits at either side. */
+  readonly senders: Waiting<T> = new WaitList();
+  readonly receivers: Waiting<T> = new WaitList();
   peak = 0;
   openSenders = 0;
   openReceivers = 0;
@@ -74,8 +35,10 @@ export class Channel<T> {
   /** @returns whether it went. @throws BrokenResourceError */
   offer(value: T): boolean {
     if (this.openReceivers === 0) throw new BrokenResourceError("every end that could receive this is closed");
-    for (const receiver of this.receivers) {
-      receiver.wake(Result.value(value));
+    const receiver = this.receivers.first;
+    if (receiver !== null) {
+      receiver.value = value;
+      receiver.comeTrue();
       return true;
     }
     if (this.buffer.size >= this.capacity) return false;
@@ -92,11 +55,11 @@ export class Channel<T> {
   }
 
   take(): T {
-    for (const sender of this.senders) {
-      sender.wake();
-      this.buffer.put(sender.value as T);
-      break;
-    }
+    const sender = this.senders.first;
+    if (sender === null) return this.buffer.take() as T;
+    sender.comeTrue();
+    if (this.buffer.size === 0) return sender.value as T; // the capacity is 0
+    this.buffer.put(sender.value as T);
     return this.buffer.take() as T;
   }
 
@@ -113,30 +76,75 @@ export class Channel<T> {
   }
 }
 
-/** A send or a receive. It can also be one case of a `select`, which makes its parts happen itself. */
-export abstract class ChannelOperation<T> extends Attempt<T> {
+/** Sends, or receives, that wait. */
+export type Waiting<T> = WaitList<ChannelOperation<T>>;
+
+/** A `select` that waits for several sends and receives, one of which comes true. */
+export interface Selection {
+  comeTrue(one: ChannelOperation<any>): void;
+  fail(error: Error): void;
+}
+
+/** A send or a receive of a `T`. It can also be one case of a `select`, which waits for it in its own task. */
+export abstract class ChannelOperation<T, R = unknown> extends Attempt<R> implements Place<ChannelOperation<T>> {
+  /** The end that it goes through. */
+  declare readonly end: object;
+  /** What is sent; what was received. */
+  declare value: T | undefined;
+  declare inList: boolean;
+  declare previous: ChannelOperation<T> | null;
+  declare following: ChannelOperation<T> | null;
+  declare private selection: Selection | null;
+
+  constructor(end: object, value: T | undefined) {
+    super();
+    this.end = end;
+    this.value = value;
+    this.inList = false;
+    this.previous = null;
+    this.following = null;
+    this.selection = null;
+  }
+
+  /** Where it waits. */
+  protected abstract get queue(): Waiting<T>;
   /** Makes it happen, if it can at once. @throws what it fails with. */
   abstract override attempt(task: Task): boolean;
-  /** Has `task` wait for it, alone or in a selection. */
-  abstract enqueue(task: Task, selection: Selection | null): Waiter<any>;
-  /** Its waiter was woken, with `value`: that made it happen. */
-  abstract override waited(value: unknown): true;
-  abstract override result(): T;
+  abstract override result(): R;
 
-  protected wait(task: Task): Operation<unknown> {
-    const waiter = this.enqueue(task, null);
-    return yieldIndefinitely(() => {
-      waiter.queue.delete(waiter);
-      return Abort.SUCCEEDED;
-    });
+  /** Waits as one case of a `select`. */
+  waitIn(selection: Selection): void {
+    this.selection = selection;
+    this.queue.add(this as ChannelOperation<T>);
+  }
+
+  protected override wait(): null {
+    this.queue.add(this as ChannelOperation<T>);
+    return null;
+  }
+
+  override giveUp(): void {
+    this.queue.delete(this as ChannelOperation<T>);
+  }
+
+  /** It waited, and now it has happened. */
+  comeTrue(): void {
+    this.giveUp();
+    if (this.selection === null) this.endWait();
+    else this.selection.comeTrue(this as ChannelOperation<T>);
+  }
+
+  /** It waited, and cannot happen any more. */
+  fail(error: Error): void {
+    this.giveUp();
+    if (this.selection === null) this.failWait(error);
+    else this.selection.fail(error);
   }
 }
 
-/** Wakes those that wait in `queue`, all of them or those of one end, with errors of their own. */
-export function failAll<T>(queue: Set<Waiter<T>>, makeError: () => Error, end?: object): void {
-  for (const waiter of queue) {
-    if (end === undefined || waiter.end === end) waiter.wake(Result.error(makeError()));
-  }
+/** Fails those that wait, all of them or those of one end, with errors of their own. */
+export function failAll<T>(waiting: Waiting<T>, makeError: () => Error, end?: object): void {
+  for (const one of waiting) if (end === undefined || one.end === end) one.fail(makeError());
 }
 
 export function endOfChannel(): EndOfChannel {

@@ -105,14 +105,9 @@ export class Lock {
     );
   }
 
-  /** @internal What its present owner gets. Disposing of it after a release by hand does nothing. */
+  /** @internal What its present owner gets. */
   held(): Held {
-    const { acquisition } = this;
-    return {
-      [Symbol.dispose]: () => {
-        if (acquisition === this.acquisition) this.release();
-      },
-    };
+    return new HeldLock(this);
   }
 
   /** @internal */
@@ -123,31 +118,46 @@ export class Lock {
   }
 }
 
+/** One acquisition. Disposing of it after a release by hand does nothing. */
+class HeldLock implements Held {
+  declare private readonly lock: Lock;
+  declare private readonly acquisition: number;
+
+  constructor(lock: Lock) {
+    this.lock = lock;
+    this.acquisition = lock.acquisition;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.acquisition === this.lock.acquisition) this.lock.release();
+  }
+}
+
 class Acquire extends Attempt<Held> {
   static {
     this.prototype.operationName = "Lock.acquire()";
   }
-  readonly #lock: Lock;
+  declare private readonly lock: Lock;
 
   constructor(lock: Lock) {
     super();
-    this.#lock = lock;
+    this.lock = lock;
   }
 
   protected attempt(task: Task): boolean {
-    return this.#lock.take(task);
+    return this.lock.take(task);
   }
 
   protected wait(): Operation<void> {
-    return this.#lock.lot.park();
+    return this.lock.lot.park();
   }
 
   protected override waitFailed(error: unknown): unknown {
-    return error instanceof BrokenResourceError ? this.#lock.broken() : error;
+    return error instanceof BrokenResourceError ? this.lock.broken() : error;
   }
 
   protected result(): Held {
-    return this.#lock.held();
+    return this.lock.held();
   }
 }
 

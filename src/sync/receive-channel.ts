@@ -1,5 +1,5 @@
 import { BrokenResourceError, ClosedResourceError, EndOfChannel, UsageError, WouldBlock } from "../errors.ts";
-import type { Coroutine, Operation, Task } from "../hazmat.ts";
+import type { Coroutine, Operation } from "../hazmat.ts";
 import { call } from "../kernel/frame-operation.ts";
 import type { Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
@@ -8,8 +8,7 @@ import {
   Channel,
   ChannelOperation,
   type MemoryChannelStatistics,
-  type Selection,
-  Waiter,
+  type Waiting,
   closedMeanwhile,
   failAll,
 } from "./channel.ts";
@@ -129,37 +128,29 @@ export class ReceiveChannel<T> implements Disposable {
   }
 }
 
-class Receive<T> extends ChannelOperation<T> {
+class Receive<T> extends ChannelOperation<T, T> {
   static {
     this.prototype.operationName = "ReceiveChannel.receive()";
   }
-  readonly #end: ReceiveChannel<T>;
-  readonly #channel: Channel<T>;
-  #value: T | undefined = undefined;
+  declare private readonly channel: Channel<T>;
 
   constructor(end: ReceiveChannel<T>, channel: Channel<T>) {
-    super();
-    this.#end = end;
-    this.#channel = channel;
+    super(end, undefined);
+    this.channel = channel;
+  }
+
+  protected get queue(): Waiting<T> {
+    return this.channel.receivers;
   }
 
   attempt(): boolean {
-    this.#end.checkOpen("receive");
-    if (!this.#channel.hasValue) return false;
-    this.#value = this.#channel.take();
-    return true;
-  }
-
-  enqueue(task: Task, selection: Selection | null): Waiter<T> {
-    return new Waiter<T>(task, this.#end, undefined, this.#channel.receivers, selection);
-  }
-
-  waited(value: unknown): true {
-    this.#value = value as T;
+    (this.end as ReceiveChannel<T>).checkOpen("receive");
+    if (!this.channel.hasValue) return false;
+    this.value = this.channel.take();
     return true;
   }
 
   result(): T {
-    return this.#value as T;
+    return this.value as T;
   }
 }

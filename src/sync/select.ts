@@ -1,6 +1,6 @@
-import { Abort, yieldIndefinitely, type Operation, type Task } from "../hazmat.ts";
+import type { Operation, Task } from "../hazmat.ts";
 import { Attempt } from "../kernel/attempt.ts";
-import { ChannelOperation, Selection } from "./channel.ts";
+import { ChannelOperation, type Selection } from "./channel.ts";
 
 /** What {@link select} gives: which case came true, and what it gives. */
 export type Selected<Cases extends readonly Operation<unknown>[]> = {
@@ -33,19 +33,18 @@ export function select<const Cases extends readonly Operation<unknown>[]>(cases:
         "start tasks, or use race()",
     );
   }
-  return new Select(cases as unknown as readonly ChannelOperation<unknown>[]) as unknown as Operation<Selected<Cases>>;
+  return new Select(cases as unknown as readonly ChannelOperation<any>[]) as unknown as Operation<Selected<Cases>>;
 }
 
-class Select extends Attempt<readonly [number, unknown]> {
+class Select extends Attempt<readonly [number, unknown]> implements Selection {
   static {
     this.prototype.operationName = "select()";
   }
-  readonly #cases: readonly ChannelOperation<unknown>[];
-  readonly #selection = new Selection();
+  readonly #cases: readonly ChannelOperation<any>[];
   /** The case that happened. */
   #chosen = -1;
 
-  constructor(cases: readonly ChannelOperation<unknown>[]) {
+  constructor(cases: readonly ChannelOperation<any>[]) {
     super();
     this.#cases = cases;
   }
@@ -61,18 +60,24 @@ class Select extends Attempt<readonly [number, unknown]> {
     return this.#chosen >= 0;
   }
 
-  protected wait(task: Task): Operation<unknown> {
-    for (const one of this.#cases) one.enqueue(task, this.#selection);
-    return yieldIndefinitely(() => {
-      this.#selection.giveUp();
-      return Abort.SUCCEEDED;
-    });
+  protected wait(): null {
+    for (const one of this.#cases) one.waitIn(this);
+    return null;
   }
 
-  protected override waited(value: unknown): boolean {
-    const { chosen, waiters } = this.#selection;
-    this.#chosen = waiters.indexOf(chosen!);
-    return this.#cases[this.#chosen]!.waited(value);
+  protected override giveUp(): void {
+    for (const one of this.#cases) one.giveUp();
+  }
+
+  comeTrue(one: ChannelOperation<any>): void {
+    this.giveUp();
+    this.#chosen = this.#cases.indexOf(one);
+    this.endWait();
+  }
+
+  fail(error: Error): void {
+    this.giveUp();
+    this.failWait(error);
   }
 
   protected result(): readonly [number, unknown] {

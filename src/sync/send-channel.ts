@@ -1,11 +1,10 @@
 import { ClosedResourceError, WouldBlock } from "../errors.ts";
-import type { Operation, Task } from "../hazmat.ts";
+import type { Operation } from "../hazmat.ts";
 import {
   Channel,
   ChannelOperation,
   type MemoryChannelStatistics,
-  type Selection,
-  Waiter,
+  type Waiting,
   closedMeanwhile,
   endOfChannel,
   failAll,
@@ -79,32 +78,24 @@ export class SendChannel<T> implements Disposable {
   }
 }
 
-class Send<T> extends ChannelOperation<void> {
+class Send<T> extends ChannelOperation<T, void> {
   static {
     this.prototype.operationName = "SendChannel.send()";
   }
-  readonly #end: SendChannel<T>;
-  readonly #channel: Channel<T>;
-  readonly #value: T;
+  declare private readonly channel: Channel<T>;
 
   constructor(end: SendChannel<T>, channel: Channel<T>, value: T) {
-    super();
-    this.#end = end;
-    this.#channel = channel;
-    this.#value = value;
+    super(end, value);
+    this.channel = channel;
+  }
+
+  protected get queue(): Waiting<T> {
+    return this.channel.senders;
   }
 
   attempt(): boolean {
-    this.#end.checkOpen("send");
-    return this.#channel.offer(this.#value);
-  }
-
-  enqueue(task: Task, selection: Selection | null): Waiter<T> {
-    return new Waiter(task, this.#end, this.#value, this.#channel.senders, selection);
-  }
-
-  waited(): true {
-    return true;
+    (this.end as SendChannel<T>).checkOpen("send");
+    return this.channel.offer(this.value as T);
   }
 
   result(): void {}

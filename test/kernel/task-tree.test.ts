@@ -184,7 +184,7 @@ describe("what a task does", () => {
         );
         yield* receiver.receive();
       }),
-    ).toBe("ReceiveChannel.receive(), in yieldIndefinitely()");
+    ).toBe("ReceiveChannel.receive()");
     expect(
       statusIn(function* () {
         yield* new Event().wait();
