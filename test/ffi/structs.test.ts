@@ -21,11 +21,12 @@ interface InC {
 }
 
 const linux = (type: string, ...headers: string[]): InC => ({ compiler: linuxC, headers, type });
-const windows = (type: string, ...headers: string[]): InC => ({ compiler: windowsC, headers, type });
+const windows = (type: string): InC => ({ compiler: windowsC, headers: WINDOWS, type, declaration: AFD });
 
 const LINUX_SOCKETS = ["sys/socket.h", "netinet/in.h", "sys/un.h"];
-const WINDOWS_SOCKETS = ["winsock2.h", "ws2tcpip.h", "afunix.h"];
-const sockaddr = (type: string): InC[] => [linux(type, ...LINUX_SOCKETS), windows(type, ...WINDOWS_SOCKETS)];
+/** All that is asked of Windows, so that its headers, which are large, are compiled once. Winsock's come first. */
+const WINDOWS = ["winsock2.h", "ws2tcpip.h", "afunix.h", "windows.h", "winternl.h"];
+const sockaddr = (type: string): InC[] => [linux(type, ...LINUX_SOCKETS), windows(type)];
 
 /** As `sys/event.h` declares it, which no system at hand has: compiled for a 64-bit one all the same. */
 const kevent = (declaration: string): InC[] => [
@@ -53,22 +54,21 @@ typedef struct _AFD_POLL_INFO {
   AFD_POLL_HANDLE_INFO Handles[1];
 } AFD_POLL_INFO;
 `;
-const afd = (type: string): InC => ({ ...windows(type, "windows.h", "winternl.h"), declaration: AFD });
 
 /** Every structure, by its file and its name there, and each system that has it. */
 const IN_C: Record<string, readonly InC[]> = {
-  "afd.ts AFD_POLL_HANDLE_INFO": [afd("AFD_POLL_HANDLE_INFO")],
-  "afd.ts AFD_POLL_INFO": [afd("AFD_POLL_INFO")],
-  "completion-port.ts OVERLAPPED_ENTRY": [windows("OVERLAPPED_ENTRY", "windows.h")],
+  "afd.ts AFD_POLL_HANDLE_INFO": [windows("AFD_POLL_HANDLE_INFO")],
+  "afd.ts AFD_POLL_INFO": [windows("AFD_POLL_INFO")],
+  "completion-port.ts OVERLAPPED_ENTRY": [windows("OVERLAPPED_ENTRY")],
   "epoll.ts EPOLL_EVENT": [linux("struct epoll_event", "sys/epoll.h")],
   "kqueue.ts KQUEUE_SYSTEMS.darwin.kevent": kevent(MACOS_KEVENT),
   "kqueue.ts KQUEUE_SYSTEMS.freebsd.kevent": kevent(FREEBSD_KEVENT),
   "kqueue.ts KQUEUE_SYSTEMS.linux.kevent": kevent(LIBKQUEUE_KEVENT),
   "kqueue.ts TIMESPEC": [linux("struct timespec", "time.h")],
-  "ntdll.ts IO_STATUS_BLOCK": [windows("IO_STATUS_BLOCK", "windows.h", "winternl.h")],
-  "ntdll.ts OBJECT_ATTRIBUTES": [windows("OBJECT_ATTRIBUTES", "windows.h", "winternl.h")],
-  "ntdll.ts UNICODE_STRING": [windows("UNICODE_STRING", "windows.h", "winternl.h")],
-  "overlapped.ts OVERLAPPED": [windows("OVERLAPPED", "windows.h")],
+  "ntdll.ts IO_STATUS_BLOCK": [windows("IO_STATUS_BLOCK")],
+  "ntdll.ts OBJECT_ATTRIBUTES": [windows("OBJECT_ATTRIBUTES")],
+  "ntdll.ts UNICODE_STRING": [windows("UNICODE_STRING")],
+  "overlapped.ts OVERLAPPED": [windows("OVERLAPPED")],
   "poll.ts POLLFD": [linux("struct pollfd", "poll.h")],
   "sockaddr.ts SOCKADDR_IN": sockaddr("struct sockaddr_in"),
   "sockaddr.ts SOCKADDR_IN6": sockaddr("struct sockaddr_in6"),
@@ -106,28 +106,46 @@ test("every structure is exported, so that it can be", () => {
   expect(written.filter((tag) => !found.has(tag))).toEqual([]);
 });
 
+/** The size of a structure, then the offset and size of each field. */
+const layouts = new Map<string, number[]>();
+
+/** What C says of a structure. Those that the same source can tell of are compiled together. */
+function layoutInC(name: string, { compiler, headers, type, declaration }: InC): number[] {
+  const key = (ofName: string, ofType: string): string => `${ofName}, ${ofType} of ${headers.join()}`;
+  if (!layouts.has(key(name, type))) {
+    const together = Object.entries(IN_C).flatMap(([each, places]) =>
+      places
+        .filter((one) => one.compiler === compiler && one.headers === headers && one.declaration === declaration)
+        .map((one) => ({ name: each, type: one.type, fields: Object.keys(structs.get(each)!.fields) })),
+    );
+    const values = compiler.evaluate(
+      headers,
+      together.flatMap((one) => [
+        `sizeof(${one.type})`,
+        ...one.fields.flatMap((field) => [`offsetof(${one.type}, ${field})`, `sizeof(((${one.type} *)0)->${field})`]),
+      ]),
+      declaration,
+    );
+    for (const one of together) layouts.set(key(one.name, one.type), values.splice(0, 1 + 2 * one.fields.length));
+  }
+  return layouts.get(key(name, type))!;
+}
+
 for (const [name, places] of Object.entries(IN_C)) {
-  for (const { compiler, headers, type, declaration } of places) {
+  for (const place of places) {
+    const { compiler, type } = place;
     const system = compiler === linuxC ? "Linux" : "Windows";
     test.skipIf(compiler.whyMissing !== "")(
       `${name} lies as the C compiler lays ${type} for ${system}${compiler.whyMissing}`,
       () => {
         const { size, fields } = structs.get(name)!;
         const names = Object.keys(fields);
-        const layout = compiler.evaluate(
-          headers,
-          [
-            `sizeof(${type})`,
-            ...names.flatMap((field) => [`offsetof(${type}, ${field})`, `sizeof(((${type} *)0)->${field})`]),
-          ],
-          declaration,
-        );
         const described = (values: number[]) => ({
           size: values[0],
           fields: Object.fromEntries(names.map((field, i) => [field, [values[1 + 2 * i], values[2 + 2 * i]]])),
         });
         const ours = [size, ...names.flatMap((field) => [fields[field]!.offset, fields[field]!.size])];
-        expect(described(ours)).toEqual(described(layout));
+        expect(described(ours)).toEqual(described(layoutInC(name, place)));
       },
     );
   }
@@ -135,7 +153,7 @@ for (const [name, places] of Object.entries(IN_C)) {
 
 for (const [compiler, headers] of [
   [linuxC, LINUX_SOCKETS],
-  [windowsC, WINDOWS_SOCKETS],
+  [windowsC, WINDOWS],
 ] as const) {
   const system = compiler === linuxC ? "Linux" : "Windows";
   test.skipIf(compiler.whyMissing !== "")(
