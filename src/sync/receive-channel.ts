@@ -1,7 +1,7 @@
 import { BrokenResourceError, ClosedResourceError, EndOfChannel, UsageError, WouldBlock } from "../errors.ts";
-import type { Coroutine, Operation } from "../hazmat.ts";
+import { currentTask, type Coroutine, type Operation } from "../hazmat.ts";
 import { call } from "../kernel/frame-operation.ts";
-import type { Trap } from "../kernel/operation.ts";
+import { SUSPENDED, type Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
 import { coroutineIn } from "./judge.ts";
 import {
@@ -18,7 +18,7 @@ import {
  *
  * Trio: `trio.MemoryReceiveChannel`.
  */
-export class ReceiveChannel<T> implements Disposable {
+export class ReceiveChannel<T> implements Disposable, AsyncIterable<T, undefined> {
   readonly #channel: Channel<T>;
   #closed = false;
 
@@ -41,6 +41,20 @@ export class ReceiveChannel<T> implements Disposable {
   }
 
   /**
+   * Receives until no more will come, in an async task of the channel's run. A loop that is left leaves the channel as it is. A
+   * checkpoint for each value.
+   *
+   *     for await (const order of receive) yield* handle(order);
+   *
+   * A plain task has {@link ReceiveChannel.forEach}, code outside the run `toAsyncIterable`. Trio: `async for`.
+   *
+   * @throws ClosedResourceError. UsageError outside a task, and in a plain one.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    return new Loop(this, this.#channel);
+  }
+
+  /**
    * Receives until no more will come, and calls `body(value)` for each: a task function, which runs as a frame of the current
    * task, or a plain function, whose value is dropped. A checkpoint for each value.
    *
@@ -48,7 +62,7 @@ export class ReceiveChannel<T> implements Disposable {
    *       yield* handle(order);
    *     });
    *
-   * Trio: `async for`.
+   * An async task may as well loop: `for await (const order of receive)`. Trio: `async for`.
    *
    * @throws TypeError at once if `body` is no function. ClosedResourceError. What `body` throws.
    */
@@ -100,18 +114,6 @@ export class ReceiveChannel<T> implements Disposable {
     channel.buffer.clear();
   }
 
-  static {
-    // At run time only: what a `for await` over it means must not look right to the type checker.
-    Object.defineProperty(this.prototype, Symbol.asyncIterator, {
-      value(): never {
-        throw new UsageError(
-          "a ReceiveChannel is no async iterable: in a task write yield* channel.forEach(function* (value) { … }); " +
-            "outside the run, for await (const value of toAsyncIterable(channel))",
-        );
-      },
-    });
-  }
-
   /** {@link ReceiveChannel.close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
@@ -153,4 +155,63 @@ class Receive<T> extends ChannelOperation<T, T> {
   result(): T {
     return this.value as T;
   }
+}
+
+/** What a `for await` steps through: each step is an operation of the task whose code the loop stands in. */
+class Loop<T> implements AsyncIterator<T, undefined> {
+  readonly #end: ReceiveChannel<T>;
+  readonly #channel: Channel<T>;
+
+  constructor(end: ReceiveChannel<T>, channel: Channel<T>) {
+    this.#end = end;
+    this.#channel = channel;
+  }
+
+  // What is there at once is a plain answer, which `for await` takes as well.
+  next(): any {
+    if (!inTask()) throw notHere("code outside a task");
+    const step = new LoopStep(this.#end, this.#channel);
+    const answer: unknown = (step[Symbol.asyncIterator]() as Iterator<unknown>).next();
+    if (answer !== SUSPENDED) return answer;
+    step.takeBack();
+    throw notHere("a plain function*, or a function that it calls,");
+  }
+}
+
+class LoopStep<T> extends Receive<T> {
+  override next(): IteratorResult<any, any> {
+    let step: IteratorResult<unknown, T>;
+    try {
+      step = super.next();
+    } catch (error) {
+      if (error instanceof EndOfChannel) return { done: true, value: undefined };
+      throw error;
+    }
+    return step.done === true ? { done: false, value: step.value } : step;
+  }
+
+  /** It was driven where nothing can wait. */
+  takeBack(): void {
+    try {
+      this.return();
+    } catch {
+      // says that it was driven by hand
+    }
+  }
+}
+
+function inTask(): boolean {
+  try {
+    currentTask();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function notHere(where: string): UsageError {
+  return new UsageError(
+    `for await over a ReceiveChannel: ${where} cannot wait so. It is for an async function* that is a task; a plain one ` +
+      "writes yield* channel.forEach(function* (value) { … }), code outside the run loops over toAsyncIterable(channel)",
+  );
 }

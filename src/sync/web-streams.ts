@@ -14,8 +14,8 @@ import { SendChannel } from "./send-channel.ts";
 /**
  * What comes out of a channel, for code outside the run: `for await (const value of toAsyncIterable(channel))`. A value is
  * taken when it is asked for. The end is the iteration's from now on: leaving the loop closes it, and the iteration ends
- * when no more will come. Called in the run; used anywhere in its thread, but not in tasks of the run, for which
- * `channel.receive()` is there. Not a checkpoint.
+ * when no more will come. Called in the run; used anywhere in its thread, but not in tasks of the run, which loop
+ * over the channel itself. Not a checkpoint.
  *
  * When the run is over, the iteration throws RunFinishedError.
  *

@@ -248,19 +248,6 @@ test("capacities that make no sense are refused", () => {
   for (const value of [-1, 1.5, NaN]) expect(thrownBy(() => openMemoryChannel(value))).toBeInstanceOf(RangeError);
 });
 
-test("a for await over a receiving end says what to write instead", async () => {
-  const [, receive] = openMemoryChannel<number>(0);
-  let error: unknown;
-  try {
-    for await (const _ of receive as any) break;
-  } catch (caught) {
-    error = caught;
-  }
-  expect(String(error)).toContain(
-    "UsageError: a ReceiveChannel is no async iterable: in a task write yield* channel.forEach",
-  );
-});
-
 test("forEach() drops what a plain function gives, and refuses a promise", () => {
   virtual(function* () {
     const [send, receive] = openMemoryChannel<number>(3);
