@@ -1,8 +1,7 @@
 import { BrokenResourceError, ClosedResourceError, EndOfChannel } from "../errors.ts";
 import type { Task } from "../hazmat.ts";
-import { Attempt } from "../kernel/attempt.ts";
 import { Fifo } from "./fifo.ts";
-import { WaitList, type Place } from "./wait-list.ts";
+import { WaitList, Waiting } from "./wait-list.ts";
 
 export interface MemoryChannelStatistics {
   /** How many values lie in the buffer. */
@@ -22,8 +21,8 @@ export class Channel<T> {
   readonly capacity: number;
   readonly buffer: Fifo<T> = new Fifo<T>();
   /** What waits at either side. */
-  readonly senders: Waiting<T> = new WaitList();
-  readonly receivers: Waiting<T> = new WaitList();
+  readonly senders: Queue<T> = new WaitList();
+  readonly receivers: Queue<T> = new WaitList();
   peak = 0;
   openSenders = 0;
   openReceivers = 0;
@@ -77,7 +76,7 @@ export class Channel<T> {
 }
 
 /** Sends, or receives, that wait. */
-export type Waiting<T> = WaitList<ChannelOperation<T>>;
+export type Queue<T> = WaitList<ChannelOperation<T>>;
 
 /** A `select` that waits for several sends and receives, one of which comes true. */
 export interface Selection {
@@ -86,28 +85,22 @@ export interface Selection {
 }
 
 /** A send or a receive of a `T`. It can also be one case of a `select`, which waits for it in its own task. */
-export abstract class ChannelOperation<T, R = unknown> extends Attempt<R> implements Place<ChannelOperation<T>> {
+export abstract class ChannelOperation<T, R = unknown> extends Waiting<R, ChannelOperation<T>> {
   /** The end that it goes through. */
   declare readonly end: object;
   /** What is sent; what was received. */
   declare value: T | undefined;
-  declare inList: boolean;
-  declare previous: ChannelOperation<T> | null;
-  declare following: ChannelOperation<T> | null;
   declare private selection: Selection | null;
 
   constructor(end: object, value: T | undefined) {
     super();
     this.end = end;
     this.value = value;
-    this.inList = false;
-    this.previous = null;
-    this.following = null;
     this.selection = null;
   }
 
   /** Where it waits. */
-  protected abstract get queue(): Waiting<T>;
+  protected abstract get queue(): Queue<T>;
   /** Makes it happen, if it can at once. @throws what it fails with. */
   abstract override attempt(task: Task): boolean;
   abstract override result(): R;
@@ -115,12 +108,11 @@ export abstract class ChannelOperation<T, R = unknown> extends Attempt<R> implem
   /** Waits as one case of a `select`. */
   waitIn(selection: Selection): void {
     this.selection = selection;
-    this.queue.add(this as ChannelOperation<T>);
+    this.enqueue();
   }
 
-  protected override wait(): null {
+  protected enqueue(): void {
     this.queue.add(this as ChannelOperation<T>);
-    return null;
   }
 
   override giveUp(): void {
@@ -143,8 +135,8 @@ export abstract class ChannelOperation<T, R = unknown> extends Attempt<R> implem
 }
 
 /** Fails those that wait, all of them or those of one end, with errors of their own. */
-export function failAll<T>(waiting: Waiting<T>, makeError: () => Error, end?: object): void {
-  for (const one of waiting) if (end === undefined || one.end === end) one.fail(makeError());
+export function failAll<T>(queue: Queue<T>, makeError: () => Error, end?: object): void {
+  for (const one of queue) if (end === undefined || one.end === end) one.fail(makeError());
 }
 
 export function endOfChannel(): EndOfChannel {

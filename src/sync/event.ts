@@ -1,5 +1,5 @@
-import { ParkingLot, type Operation } from "../hazmat.ts";
-import { Attempt } from "../kernel/attempt.ts";
+import type { Operation } from "../hazmat.ts";
+import { WaitList, Waiting } from "./wait-list.ts";
 
 export interface EventStatistics {
   /** How many tasks wait for the event. */
@@ -13,7 +13,7 @@ export interface EventStatistics {
  * Trio: `trio.Event`.
  */
 export class Event {
-  readonly #lot = new ParkingLot();
+  readonly #waiting: WaitList<Wait> = new WaitList();
   #set = false;
 
   /** Whether it has happened. */
@@ -24,39 +24,47 @@ export class Event {
   /** It has happened: wakes all who wait, in order of arrival. Setting it again does nothing. Not a checkpoint. */
   set(): void {
     this.#set = true;
-    this.#lot.unparkAll();
+    const waiting = this.#waiting;
+    for (let wait = waiting.first; wait !== null; wait = waiting.first) {
+      waiting.delete(wait);
+      wait.endWait();
+    }
   }
 
   /** Waits until it has happened. A checkpoint, also when it has happened already. Trio: `wait`. */
   wait(): Operation<void> {
-    return new Wait(this, this.#lot);
+    return new Wait(this, this.#waiting);
   }
 
   /** Trio: `statistics`. Not a checkpoint. */
   statistics(): EventStatistics {
-    return { tasksWaiting: this.#lot.size };
+    return { tasksWaiting: this.#waiting.size };
   }
 }
 
-class Wait extends Attempt<void> {
+class Wait extends Waiting<void, Wait> {
   static {
     this.prototype.operationName = "Event.wait()";
   }
-  readonly #event: Event;
-  readonly #lot: ParkingLot;
+  declare private readonly event: Event;
+  declare private readonly list: WaitList<Wait>;
 
-  constructor(event: Event, lot: ParkingLot) {
+  constructor(event: Event, list: WaitList<Wait>) {
     super();
-    this.#event = event;
-    this.#lot = lot;
+    this.event = event;
+    this.list = list;
   }
 
   protected attempt(): boolean {
-    return this.#event.isSet;
+    return this.event.isSet;
   }
 
-  protected wait(): Operation<void> {
-    return this.#lot.park();
+  protected enqueue(): void {
+    this.list.add(this);
+  }
+
+  override giveUp(): void {
+    this.list.delete(this);
   }
 
   protected result(): void {}

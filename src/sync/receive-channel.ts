@@ -8,7 +8,7 @@ import {
   Channel,
   ChannelOperation,
   type MemoryChannelStatistics,
-  type Waiting,
+  type Queue,
   closedMeanwhile,
   failAll,
 } from "./channel.ts";
@@ -141,7 +141,7 @@ class Receive<T> extends ChannelOperation<T, T> {
     this.channel = channel;
   }
 
-  protected get queue(): Waiting<T> {
+  protected get queue(): Queue<T> {
     return this.channel.receivers;
   }
 

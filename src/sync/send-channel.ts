@@ -4,7 +4,7 @@ import {
   Channel,
   ChannelOperation,
   type MemoryChannelStatistics,
-  type Waiting,
+  type Queue,
   closedMeanwhile,
   endOfChannel,
   failAll,
@@ -89,7 +89,7 @@ class Send<T> extends ChannelOperation<T, void> {
     this.channel = channel;
   }
 
-  protected get queue(): Waiting<T> {
+  protected get queue(): Queue<T> {
     return this.channel.senders;
   }
 

@@ -1,45 +1,66 @@
-/** A place in a {@link WaitList}. */
-export interface Place<P> {
-  /** Whether it is in a list; its neighbours there. */
-  inList: boolean;
-  previous: P | null;
-  following: P | null;
-}
+import { Attempt } from "../kernel/attempt.ts";
 
-/** Those who wait for one thing, in order of arrival, out of whose middle any of them may go: the places are the links. */
-export class WaitList<P extends Place<P>> {
-  first: P | null = null;
-  #last: P | null = null;
+/**
+ * Operations that wait for one thing, in order of arrival, out of whose middle any may go. They are the links themselves, so
+ * that waiting allocates nothing.
+ */
+export class WaitList<W extends Waiting<any, W>> {
+  first: W | null = null;
+  #last: W | null = null;
   size = 0;
 
-  add(place: P): void {
+  add(one: W): void {
     const last = this.#last;
-    place.inList = true;
-    place.previous = last;
-    if (last === null) this.first = place;
-    else last.following = place;
-    this.#last = place;
+    one.inList = true;
+    one.previous = last;
+    if (last === null) this.first = one;
+    else last.following = one;
+    this.#last = one;
     this.size++;
   }
 
   /** One that is not in the list stays out of it. */
-  delete(place: P): void {
-    if (!place.inList) return;
-    const { previous, following } = place;
+  delete(one: W): void {
+    if (!one.inList) return;
+    const { previous, following } = one;
     if (previous === null) this.first = following;
     else previous.following = following;
     if (following === null) this.#last = previous;
     else following.previous = previous;
-    place.inList = false;
-    place.previous = null;
-    place.following = null;
+    one.inList = false;
+    one.previous = null;
+    one.following = null;
     this.size--;
   }
 
   /** As they are now: what is done to one may take others out. */
-  *[Symbol.iterator](): Generator<P, void> {
-    const places: P[] = [];
-    for (let place = this.first; place !== null; place = place.following) places.push(place);
-    for (const place of places) if (place.inList) yield place;
+  *[Symbol.iterator](): Generator<W, void> {
+    const all: W[] = [];
+    for (let one = this.first; one !== null; one = one.following) all.push(one);
+    for (const one of all) if (one.inList) yield one;
+  }
+}
+
+/** An operation that waits in a {@link WaitList}, until whoever takes it from there ends its wait. */
+export abstract class Waiting<T, W> extends Attempt<T> {
+  declare inList: boolean;
+  declare previous: W | null;
+  declare following: W | null;
+
+  constructor() {
+    super();
+    this.inList = false;
+    this.previous = null;
+    this.following = null;
+  }
+
+  /** Begins to wait in its list. */
+  protected abstract enqueue(): void;
+  /** Leaves it again, if it is there. */
+  abstract override giveUp(): void;
+
+  protected override wait(): null {
+    this.enqueue();
+    return null;
   }
 }
