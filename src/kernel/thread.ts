@@ -57,7 +57,12 @@ export function currentRunner(what: string): Runner {
   return runner;
 }
 
-/** S69: the task that is calling. @throws UsageError outside a task. */
+/**
+ * S69: the task that is calling: also from a callback that code of an async task has made, a timer's or a promise's, whatever
+ * the task does meanwhile. Not a checkpoint. Trio: `trio.lowlevel.current_task`.
+ *
+ * @throws UsageError outside a task.
+ */
 export function currentTask(): Task {
   return callingTask("currentTask()");
 }

@@ -57,6 +57,45 @@ function everydayTimer(callback: () => void): Promise<void> {
 const { AsyncLocalStorage } = await import("node:async_hooks");
 const outsideTasks: <T>(fn: () => T) => T = AsyncLocalStorage.snapshot() as never;
 
+test("S69 the callback of an async task's timer is its code, whatever the task does meanwhile; of a plain one's it is not", async () => {
+  const event = new everyday.Event();
+  const { promise: bothEnded, resolve } = Promise.withResolvers<void>();
+  const inTimers: Record<string, unknown> = {};
+  const look = (name: string): void => {
+    try {
+      inTimers[name] = `${currentTask().name}, ${currentTask().status()}`;
+    } catch (error) {
+      inTimers[name] = (error as Error).name;
+    }
+  };
+  const setOff = (name: string, after: Promise<unknown> | null): void => {
+    setTimeout(() => {
+      look(name);
+      if (Object.keys(inTimers).length === 2) event.set();
+      void after?.then(() => look(`${name}, later`));
+    }, 0);
+  };
+  await everyday.run(async function* () {
+    yield* openNursery(async function* (nursery) {
+      nursery.startSoon(async function* asynchronous() {
+        setOff("async", bothEnded);
+        yield* event.wait();
+      });
+      nursery.startSoon(function* plain() {
+        setOff("plain", null);
+        yield* event.wait();
+      });
+    });
+  });
+  resolve();
+  await bothEnded;
+  expect(inTimers).toEqual({
+    async: "asynchronous, Event.wait()",
+    plain: "UsageError",
+    "async, later": "asynchronous, ended",
+  });
+});
+
 forBothKinds((kind) => {
   test("S69 currentTask is the calling task, across suspensions, frames and the calls of plain functions", () => {
     runSync(
