@@ -13,7 +13,7 @@ import { CANCEL_POINT, CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "
 export function interruptedAtOnce(task: Task, operation: Blocker): boolean {
   task.points |= CANCEL_POINT;
   if (task.scope.cause === null && !task.kiPending) {
-    task.runner.collectDue();
+    task.runner.collectWithinHorizon();
     if (task.scope.cause === null) return false;
   }
   task.points = CHECKPOINT;
@@ -71,6 +71,7 @@ class YieldIfCancelled extends SchedulePoint {
     if (task === null) {
       const driver = drivingTask(this);
       this.task = driver;
+      driver.runner.collectDue(); // it may have run for long, and asks for nothing else
       return interruptedAtOnce(driver, this) ? SUSPENDED : DONE;
     }
     // A shield raised around the task meanwhile makes this return: it is not cancelled any more.

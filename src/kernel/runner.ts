@@ -1,7 +1,7 @@
 import { DeadlockError, KeyboardInterrupt, TrioInternalError, UsageError } from "../errors.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CancelScope, deliver, spread, type Reached } from "./cancel-scope.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, SystemClock } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import { describe, isClass } from "./describe.ts";
 import { EntryQueue } from "./entry-queue.ts";
@@ -24,7 +24,7 @@ import { deliverInterruption, wake } from "./suspension.ts";
 import { Task, TaskState } from "./task.ts";
 import { tasksBelow, treeOf } from "./task-tree.ts";
 import { extents, thread } from "./thread.ts";
-import { TimeSlice } from "./time-slice.ts";
+import { SLICE, TimeSlice } from "./time-slice.ts";
 import { reportUndriven, watchUndriven, type Line } from "./undriven.ts";
 
 /** What a run is made of; the hosts fill it in. */
@@ -100,6 +100,8 @@ export class Runner {
   failure: Error | null = null;
   private wasAbortedBySignal = false;
   /** What a wait that lasts as long as it may will mean. */
+  /** Deadlines after this time of the clock need not be looked for; -Infinity until it was read. */
+  private horizon: number;
   private primed: "nothing" | "idle" | "autojump" = "nothing";
   /** Nothing at all has happened since {@link Runner.quietSince}, in however many waits. */
   private quiet = false;
@@ -117,6 +119,7 @@ export class Runner {
       );
     }
     this.clock = parts.clock;
+    this.horizon = this.clock instanceof SystemClock ? -Infinity : Infinity;
     this.io = parts.io;
     this.host = parts.host;
     this.strictExceptionGroups = parts.strictExceptionGroups;
@@ -305,7 +308,7 @@ export class Runner {
   mustLook(): boolean {
     // First, since slices are counted there: the host gets its turn also where a deadline is due in every pass.
     if (this.slice.isOver() || this.due.length > 0 || this.entryQueue.threadsCalled) return true;
-    return this.deadlines.size > 0 && this.deadlines.next <= this.clock.currentTime();
+    return this.deadlines.size > 0 && this.deadlines.next <= this.readClock();
   }
 
   /** How often a time slice was over: a host that shares its thread gives it away when this has changed. */
@@ -346,7 +349,12 @@ export class Runner {
   passes(): void {
     const { deadlines, slice } = this;
     do this.stepAll();
-    while (this.queue.length > 0 && slice.stepsLeft > 0 && deadlines.size === 0 && this.due.length === 0);
+    while (
+      this.queue.length > 0 &&
+      slice.stepsLeft > 0 &&
+      (deadlines.size === 0 || deadlines.next > this.horizon) &&
+      this.due.length === 0
+    );
   }
 
   /** A step of each task that is runnable now. */
@@ -384,6 +392,22 @@ export class Runner {
   // ---- Deadlines ---------------------------------------------------------------------------------------------------
 
   /**
+   * The time; and until when no more time can have gone by, as long as steps are as short as they were: the slice looks at
+   * its clock by then. Reading the clock costs as much as a step, so what is due only after that is not asked about. A clock
+   * that may be moved has no such time.
+   */
+  private readClock(): number {
+    const now = this.clock.currentTime();
+    if (this.horizon !== Infinity) this.horizon = now + SLICE;
+    return now;
+  }
+
+  /** {@link Runner.collectDue}, for what happens at nearly every step. */
+  collectWithinHorizon(): void {
+    if (this.deadlines.size > 0 && this.deadlines.next <= this.horizon) this.collectDue();
+  }
+
+  /**
    * Takes out what is due. A scope counts as cancelled from here on, for its tasks' next checkpoints; blocked tasks are
    * aborted, and sleepers woken, in the next pass. All scopes that are due are marked before anything is woken, so the
    * outermost catches: `moveOnAfter(10, () => sleep(10))` times out.
@@ -391,7 +415,7 @@ export class Runner {
   collectDue(): void {
     const { deadlines } = this;
     if (deadlines.size === 0) return;
-    const now = this.clock.currentTime();
+    const now = this.readClock();
     for (let found: CancelScope | Sleep | null; (found = deadlines.takeDue(now)) !== null;) {
       this.due.push(found instanceof Sleep ? found : found.expire());
     }

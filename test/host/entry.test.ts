@@ -237,17 +237,18 @@ for (const [name, runOn] of Object.entries(hosts)) {
     });
 
     test("a run that Workers may call sleeps until one does", async () => {
-      let before: NodeJS.CpuUsage | undefined;
-      let used = 0;
+      // The engine's own threads have their work too, at times: a run that does not sleep is busy in every window.
+      let least = Infinity;
       await runOn(async function* () {
         currentCallSoonThreadAndSignalSafe().forThread(() => {});
-        yield* sleep(50); // until all has settled
-        before = process.cpuUsage();
-        yield* sleep(500);
-        const { user, system } = process.cpuUsage(before);
-        used = (user + system) / 1000;
+        for (let windows = 0; windows < 10 && least > 40; windows++) {
+          const before = process.cpuUsage();
+          yield* sleep(200);
+          const { user, system } = process.cpuUsage(before);
+          least = Math.min(least, (user + system) / 1000);
+        }
       });
-      expect(used).toBeLessThan(100); // of 500 ms
+      expect(least).toBeLessThan(40); // of 200 ms
     });
 
     test("after the run every way in throws RunFinishedError", async () => {

@@ -73,7 +73,7 @@ test("the error says in whose place each task waits, at which line, and in which
     ),
   );
   expect(error.message).toStartWith(
-    "every task is blocked, no deadline is set, and nothing outside could wake one:\nmain: Event.wait(), in ParkingLot.park()\n",
+    "every task is blocked, no deadline is set, and nothing outside could wake one:\nmain: Event.wait()\n",
   );
   expect(error.message).toMatch(
     /\n {4}waiter: Lock\.acquire\(\), in ParkingLot\.park\(\)\n {6}at .*deadlock\.test\.ts/,

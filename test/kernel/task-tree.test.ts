@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import {
   CancelScope,
   Event,
+  Semaphore,
   Lock,
   type Nursery,
   TASK_STATUS_IGNORED,
@@ -189,7 +190,12 @@ describe("what a task does", () => {
       statusIn(function* () {
         yield* new Event().wait();
       }),
-    ).toBe("Event.wait(), in ParkingLot.park()");
+    ).toBe("Event.wait()");
+    expect(
+      statusIn(function* () {
+        yield* new Semaphore(0).acquire();
+      }),
+    ).toBe("Semaphore.acquire(), in ParkingLot.park()");
     expect(
       statusIn(function* () {
         yield* all([sleepForever]);
