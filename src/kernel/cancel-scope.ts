@@ -213,10 +213,7 @@ export class CancelScope {
    * Whether `cancel()` was called, or the deadline has passed. Not yet while a grace lasts. Reading it changes nothing.
    */
   get cancelCalled(): boolean {
-    if (this.own !== null) return true;
-    if (this.#phase === EXITED || this.time === Infinity) return false;
-    const runner = this.runner ?? thread.runner;
-    return runner !== null && this.#isDue(runner);
+    return this.own !== null || this.#deadlineHasPassed();
   }
 
   /** Whether it caught a Cancelled: whether work in it was really cut off. */
@@ -224,16 +221,23 @@ export class CancelScope {
     return this.#caught;
   }
 
+  /** Whether it counts as cancelled by its deadline, though no pass has seen that yet. */
+  #deadlineHasPassed(): boolean {
+    if (this.#phase === EXITED || this.time === Infinity) return false;
+    const runner = this.runner ?? thread.runner;
+    return runner !== null && this.#isDue(runner);
+  }
+
   #isDue(runner: Runner): boolean {
     return this.time !== Infinity && this.time <= runner.clock.currentTime();
   }
 
-  /** @internal Cancels for a cause of the scheduler's own; does nothing if the scope is cancelled already. */
+  /** @internal Cancels for a cause that is not to be judged; does nothing if the scope is cancelled already. */
   cancelFor(source: CancelSource, reason?: unknown): void {
     if (this.own !== null) return;
     let by = source === "explicit" || source === "nursery" ? thread.task : null;
     if (source === "explicit") by ??= taskOfContext(); // the code of an async task, resumed
-    this.own = new CancelCause(source, reason, by?.name);
+    this.own = this.#deadlineHasPassed() ? this.#causeOfDeadline() : new CancelCause(source, reason, by?.name);
     this.#forgetDeadline();
     if (this.#phase === ENTERED) this.#recalculate();
     else if (this.#phase === NEW) this.signals?.deliver();
@@ -313,6 +317,7 @@ export class CancelScope {
     const parent = this.parent as CancelScope;
     this.#forgetDeadline();
     this.signals?.unlisten();
+    if (this.own === null && this.#deadlineHasPassed()) this.own = this.#causeOfDeadline(); // it stays cancelled
     this.#phase = EXITED;
     // Caught only if the cancellation is this scope's own work, not one that comes from outside (gh trio #1175).
     const mine = this.cause !== null && (this.#shield || parent.cause === null);

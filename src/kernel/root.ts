@@ -63,15 +63,8 @@ function* callMainUnder(
   main: () => Coroutine<unknown>,
   signal: AbortSignal,
 ): Generator<Trap, unknown, any> {
-  const scope = new CancelScope();
-  const cancel = (): void => scope.cancel(signal.reason);
-  if (signal.aborted) cancel();
-  else signal.addEventListener("abort", cancel, { once: true });
-  try {
-    const value = yield* scope.run(() => callMain(runner, main));
-    if (scope.cancelledCaught) runner.abortedBySignal();
-    return value;
-  } finally {
-    signal.removeEventListener("abort", cancel);
-  }
+  const scope = new CancelScope({ signal });
+  const value = yield* scope.run(() => callMain(runner, main));
+  if (scope.cancelledCaught) runner.abortedBySignal();
+  return value;
 }

@@ -1,6 +1,16 @@
 import type { CancelScope } from "./cancel-scope.ts";
 
 /**
+ * Who listens to a signal: one listener serves all scopes, since an EventTarget looks through all it has for each that is
+ * added.
+ */
+const listening = new WeakMap<AbortSignal, Set<ScopeSignals>>();
+
+function cancelAll(this: AbortSignal): void {
+  for (const signals of listening.get(this) as Set<ScopeSignals>) signals.cancel();
+}
+
+/**
  * What a scope has to do with AbortSignals, if anything: the one that cancels it, and the one that its own cancellation
  * aborts, which a cancellation reaches as it reaches the tasks in the scope.
  */
@@ -14,18 +24,35 @@ export class ScopeSignals {
     this.#source = source;
   }
 
-  readonly #cancel = (): void => this.#scope.cancel((this.#source as AbortSignal).reason);
+  /** Its source has aborted. The reason is one, whatever it looks like: nobody asked for grace. */
+  cancel(): void {
+    this.#scope.cancelFor("explicit", (this.#source as AbortSignal).reason);
+  }
 
   /** The scope was entered. */
   listen(): void {
-    if (this.#source === null) return;
-    if (this.#source.aborted) this.#cancel();
-    else this.#source.addEventListener("abort", this.#cancel);
+    const source = this.#source;
+    if (source === null) return;
+    if (source.aborted) {
+      this.cancel();
+      return;
+    }
+    const all = listening.get(source);
+    if (all !== undefined) all.add(this);
+    else {
+      listening.set(source, new Set([this]));
+      source.addEventListener("abort", cancelAll);
+    }
   }
 
   /** The scope was left. */
   unlisten(): void {
-    this.#source?.removeEventListener("abort", this.#cancel);
+    const source = this.#source;
+    if (source === null) return;
+    const all = listening.get(source);
+    if (all === undefined || !all.delete(this) || all.size > 0) return;
+    listening.delete(source);
+    source.removeEventListener("abort", cancelAll);
   }
 
   get signal(): AbortSignal {

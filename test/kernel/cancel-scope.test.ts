@@ -305,6 +305,28 @@ describe("the Cancelled", () => {
   });
 });
 
+describe("the Cancelled of a deadline that has passed", () => {
+  test("is not overwritten by a cancel() before the pass that would have seen it", () => {
+    const clock = new MockClock();
+    runSync(
+      function* () {
+        const scope = new CancelScope({ timeout: 10 });
+        yield* scope.run(function* () {
+          clock.jump(10);
+          scope.cancel("too late");
+          expect(yield* errorOf(sleepForever())).toMatchObject({ source: "deadline", reason: undefined });
+        });
+        const early = new CancelScope({ deadline: currentTime() });
+        early.cancel("too late");
+        yield* early.run(function* () {
+          expect((yield* errorOf(sleepForever())).source).toBe("deadline");
+        });
+      },
+      { clock },
+    );
+  });
+});
+
 describe("entering", () => {
   test("a scope is good for one run, by whichever task", () => {
     virtual(function* () {
@@ -714,6 +736,21 @@ describe("reading", () => {
           expect(scope.cancelCalled).toBe(true);
         });
         expect([scope.cancelCalled, scope.cancelledCaught]).toEqual([true, false]);
+      },
+      { clock },
+    );
+  });
+
+  test("cancelCalled, true in the scope's last step because its deadline has passed, is true after it", () => {
+    const clock = new MockClock();
+    runSync(
+      function* () {
+        const scope = new CancelScope({ timeout: 10 });
+        yield* scope.run(function* () {
+          clock.jump(10);
+          expect(scope.cancelCalled).toBe(true);
+        });
+        expect([scope.cancelCalled, scope.stopRequested, scope.cancelledCaught]).toEqual([true, true, false]);
       },
       { clock },
     );

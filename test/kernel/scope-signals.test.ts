@@ -12,7 +12,7 @@ import {
 } from "../../src/index.ts";
 import { yieldBriefly } from "../../src/hazmat.ts";
 import { waitAllTasksBlocked } from "../../src/testing.ts";
-import { thrownBy, virtual } from "./programs.ts";
+import { errorOf, notingAbort, thrownBy, virtual } from "./programs.ts";
 
 describe("scope.signal", () => {
   test("is aborted by cancel(), at once, with the Cancelled that tasks get", () => {
@@ -150,6 +150,60 @@ describe("new CancelScope({ signal })", () => {
         yield* yieldBriefly();
       });
       expect(scope.cancelledCaught).toBe(true);
+    });
+  });
+
+  test("is cancelled at once whatever the reason looks like: one with a grace asks for none", () => {
+    virtual(function* () {
+      for (const reason of [{ grace: 1_000 }, { grace: "period" }]) {
+        const controller = new AbortController();
+        const scope = new CancelScope({ signal: controller.signal });
+        let caught: unknown;
+        yield* scope.run(function* () {
+          controller.abort(reason);
+          caught = yield* errorOf(yieldBriefly());
+        });
+        expect((caught as Cancelled).reason).toBe(reason);
+      }
+    });
+  });
+
+  test("shared by ten thousand scopes, one listener serves them all, and the last that ends takes it away", () => {
+    virtual(function* () {
+      const { signal } = new AbortController();
+      let listeners = 0;
+      let added = 0;
+      const add = signal.addEventListener.bind(signal);
+      const remove = signal.removeEventListener.bind(signal);
+      signal.addEventListener = (...args: [any, any, any?]) => (added++, listeners++, add(...args));
+      signal.removeEventListener = (...args: [any, any, any?]) => (listeners--, remove(...args));
+      yield* openNursery(function* (nursery) {
+        for (let i = 0; i < 10_000; i++) {
+          nursery.startSoon(() => new CancelScope({ signal }).run(() => sleep(i === 0 ? 100 : 10)));
+        }
+        yield* sleep(50); // all but one have ended
+        expect(listeners).toBe(1);
+      });
+      expect([listeners, added]).toEqual([0, 1]);
+    });
+  });
+
+  test("cancels those that share it in the order in which they were entered, and none that has ended", () => {
+    virtual(function* () {
+      const controller = new AbortController();
+      const log: number[] = [];
+      yield* openNursery(function* (nursery) {
+        for (let i = 0; i < 5; i++) {
+          nursery.startSoon(() =>
+            new CancelScope({ signal: controller.signal }).run(function* () {
+              if (i !== 2) yield* notingAbort(log, i);
+            }),
+          );
+        }
+        yield* waitAllTasksBlocked();
+        controller.abort();
+      });
+      expect(log).toEqual([0, 1, 3, 4]);
     });
   });
 

@@ -52,6 +52,12 @@ describe.each(HOSTS)("%s", (_, start) => {
     expect(await failure(start(sleepForever, { signal: AbortSignal.abort() }))).toBeInstanceOf(DOMException);
   });
 
+  test("a reason with a grace is a reason: main is cut off at once", async () => {
+    const reason = { grace: "period" };
+    const signal = AbortSignal.abort(reason);
+    expect(await failure(start(sleepForever, { signal }))).toBe(reason);
+  });
+
   test("aborted before: main runs to its first checkpoint", async () => {
     const trail: string[] = [];
     const got = await failure(
