@@ -24,7 +24,7 @@ function describeObject(value: object): string {
     if (isThenable(value)) return "a promise";
     if ("operationName" in value) return `the operation ${String(value.operationName)}`;
     if ("next" in value) return "a generator object (pass the function itself, not a call of it)";
-    if (value instanceof Error) return `${value.name}: ${value.message}`;
+    if (value instanceof Error) return value.message === "" ? `${value.name}` : `${value.name}: ${value.message}`;
     const name = Object.getPrototypeOf(value) === null ? "" : nameOf(value.constructor);
     return name === "" ? "an object" : `an object of class ${name}`;
   } catch {

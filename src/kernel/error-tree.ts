@@ -31,8 +31,12 @@ function linesOf(error: unknown, show: Show, above: Set<unknown>, depth: number)
 
 /** Name, message and stack. Some stacks begin with the first two, some lack them. */
 function headOf(error: Error): string {
-  const title = error.message === "" ? error.name : `${error.name}: ${error.message}`;
+  const isGroup = error instanceof AggregateError && "heading" in error;
+  const message = isGroup ? String(error.heading) : error.message;
+  const title = message === "" ? error.name : `${error.name}: ${message}`;
   const { stack } = error;
   if (typeof stack !== "string" || stack === "") return title;
-  return stack.startsWith(title) ? stack : `${title}\n${stack.slice(stack.search(/^ +at /m) >>> 0)}`.trimEnd();
+  // A group's stack begins with all of its message, which names what stands below.
+  if (stack.startsWith(title) && !isGroup) return stack;
+  return `${title}\n${stack.slice(stack.search(/^ +at /m) >>> 0)}`.trimEnd();
 }

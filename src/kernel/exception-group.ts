@@ -5,9 +5,14 @@ import { errorTree } from "./error-tree.ts";
 /** What {@link ExceptionGroup.split} looks for: a class, or a predicate. */
 export type ErrorMatcher = (abstract new (...args: any[]) => unknown) | ((error: unknown) => boolean);
 
+/** So many leaves are named in the message of a group. */
+const NAMED_LEAVES = 3;
+/** So many characters of what a leaf says. */
+const LONGEST_LEAF = 80;
+
 /**
  * Several errors as one: what leaves a nursery whose tasks failed. Groups keep their shape: one that loses leaves keeps
- * its nesting, and a single error stays wrapped.
+ * its nesting, and a single error stays wrapped. Its message says how many errors it holds, and names the first leaves.
  *
  * Trio: Python's `ExceptionGroup`. In a nursery's group the body's error comes first, then the children's in order of
  * exit; a Cancelled is counted once for each task that had it.
@@ -34,6 +39,13 @@ export class ExceptionGroup extends AggregateError {
    * level in each.
    */
   readonly #cancelled: "none" | "some" | "all";
+  /** The message as it was given. */
+  readonly #title: string;
+  /** What its message says of its leaves. */
+  readonly #namedLeaves: string;
+  /** How many leaves it has, and the first of them in short: told once, for the groups around it too. */
+  readonly #leafCount: number;
+  readonly #firstLeaves: readonly string[];
 
   constructor(errors: Iterable<unknown>, message = "several errors", options?: ErrorOptions) {
     if (typeof errors === "string" || typeof errors !== "object" || errors === null || !(Symbol.iterator in errors)) {
@@ -43,7 +55,22 @@ export class ExceptionGroup extends AggregateError {
     }
     const list = [...errors];
     if (list.length === 0) throw new RangeError("new ExceptionGroup(errors): errors must hold at least one error");
-    super(list, `${message} (${list.length} sub-error${list.length === 1 ? "" : "s"})`, options);
+    let leafCount = 0;
+    const firstLeaves: string[] = [];
+    for (const error of list) {
+      const isGroup = error instanceof ExceptionGroup;
+      leafCount += isGroup ? error.#leafCount : 1;
+      if (firstLeaves.length === NAMED_LEAVES) continue;
+      if (!isGroup) firstLeaves.push(inShort(error));
+      else firstLeaves.push(...error.#firstLeaves.slice(0, NAMED_LEAVES - firstLeaves.length));
+    }
+    const more = leafCount - firstLeaves.length;
+    const leaves = `: ${firstLeaves.join("; ")}${more === 0 ? "" : `; and ${more} more`}`;
+    super(list, `${message} (${list.length} sub-error${list.length === 1 ? "" : "s"})${leaves}`, options);
+    this.#title = message;
+    this.#namedLeaves = leaves;
+    this.#leafCount = leafCount;
+    this.#firstLeaves = firstLeaves;
     this.#cancelled = list.map(ExceptionGroup.#cancelledIn).reduce((all, each) => (all === each ? all : "some"));
   }
 
@@ -84,19 +111,26 @@ export class ExceptionGroup extends AggregateError {
   split(what: ErrorMatcher): [ExceptionGroup | null, ExceptionGroup | null] {
     const matches = matcherOf(what);
     if (matches(this)) return [this, null];
-    const matching: unknown[] = [];
-    const rest: unknown[] = [];
-    for (const error of this.errors) {
-      if (error instanceof ExceptionGroup) {
-        const [yes, no] = error.split(what);
-        if (yes !== null) matching.push(yes);
-        if (no !== null) rest.push(no);
-      } else if (matches(error)) matching.push(error);
-      else rest.push(error);
+    const open: Splitting[] = [splitting(this)]; // a stack: a group may be nested deeper than functions can be
+    for (;;) {
+      const innermost = open.at(-1) as Splitting;
+      const { group, matching, rest } = innermost;
+      if (innermost.next < group.errors.length) {
+        const error: unknown = group.errors[innermost.next++];
+        if (matches(error)) matching.push(error);
+        else if (error instanceof ExceptionGroup) open.push(splitting(error));
+        else rest.push(error);
+        continue;
+      }
+      open.pop();
+      const isParted = matching.length > 0 && rest.length > 0;
+      const yes = isParted ? group.#derive(matching) : matching.length > 0 ? group : null;
+      const no = isParted ? group.#derive(rest) : yes === null ? group : null;
+      const outer = open.at(-1);
+      if (outer === undefined) return [yes, no];
+      if (yes !== null) outer.matching.push(yes);
+      if (no !== null) outer.rest.push(no);
     }
-    if (matching.length === 0) return [null, this];
-    if (rest.length === 0) return [this, null];
-    return [this.#derive(matching), this.#derive(rest)];
   }
 
   /** Every error in it that is no group, in order. */
@@ -111,18 +145,40 @@ export class ExceptionGroup extends AggregateError {
     return leaves;
   }
 
+  /** @internal Its message without the leaves, which a tree shows below it; with what may have been added to it since. */
+  get heading(): string {
+    return this.message.replace(this.#namedLeaves, "");
+  }
+
   /** @internal A loose group of one is that one. */
   collapsed(): unknown {
     return this.#loose && this.errors.length === 1 ? this.errors[0] : this;
   }
 
   #derive(errors: unknown[]): ExceptionGroup {
-    const message = this.message.replace(/ \(\d+ sub-errors?\)$/, "");
-    const group = new ExceptionGroup(errors, message, this.cause === undefined ? undefined : { cause: this.cause });
+    const group = new ExceptionGroup(errors, this.#title, this.cause === undefined ? undefined : { cause: this.cause });
     group.#loose = this.#loose;
     if (this.stack !== undefined) group.stack = this.stack;
     return group;
   }
+}
+
+/** A group that is being split, and what its errors have been so far. */
+interface Splitting {
+  readonly group: ExceptionGroup;
+  next: number;
+  readonly matching: unknown[];
+  readonly rest: unknown[];
+}
+
+function splitting(group: ExceptionGroup): Splitting {
+  return { group, next: 0, matching: [], rest: [] };
+}
+
+function inShort(leaf: unknown): string {
+  const text = leaf instanceof Cancelled ? leaf.message : describe(leaf);
+  const [line = ""] = text.split("\n", 1);
+  return line.length > LONGEST_LEAF ? `${line.slice(0, LONGEST_LEAF)}…` : line;
 }
 
 function matcherOf(what: ErrorMatcher): (error: unknown) => boolean {

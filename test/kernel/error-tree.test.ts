@@ -35,6 +35,21 @@ test("Bun.inspect shows a group as a tree of its errors and their causes", () =>
   );
 });
 
+test("a group that is another error's cause, and one whose message was added to", () => {
+  const group = new ExceptionGroup([new Error("part")], "in a nursery");
+  group.message += "\n\n(a note)";
+  expect(shown(new ExceptionGroup([new Error("outer", { cause: group })]))).toBe(
+    [
+      "ExceptionGroup: several errors (1 sub-error)",
+      "└─ Error: outer",
+      "   └─ cause: ExceptionGroup: in a nursery (1 sub-error)",
+      "      ",
+      "      (a note)",
+      "      └─ Error: part",
+    ].join("\n"),
+  );
+});
+
 test("each error is shown with its stack", () => {
   const lines = Bun.inspect(new ExceptionGroup([new Error("one")])).split("\n");
   expect(lines.some((line) => line.startsWith("    at ") && line.includes("error-tree.test.ts"))).toBe(true);

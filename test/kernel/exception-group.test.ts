@@ -6,13 +6,36 @@ class Odd extends Error {}
 const [a, b, c] = [new Error("a"), new Odd("b"), new Odd("c")];
 const group = new ExceptionGroup([a, new ExceptionGroup([b, a], "inner"), c], "outer");
 
-test("is an AggregateError with the errors in their order, and a message that counts them", () => {
+test("is an AggregateError with the errors in their order, and a message that counts them and names the first leaves", () => {
   expect(group).toBeInstanceOf(AggregateError);
   expect(group).toBeInstanceOf(Error);
   expect(group.name).toBe("ExceptionGroup");
   expect(group.errors).toHaveLength(3);
-  expect(group.message).toBe("outer (3 sub-errors)");
-  expect(new ExceptionGroup([a]).message).toEndWith("(1 sub-error)");
+  expect(group.message).toBe("outer (3 sub-errors): Error: a; Error: b; Error: a; and 1 more");
+  expect(new ExceptionGroup([a]).message).toBe("several errors (1 sub-error): Error: a");
+  expect(String(new ExceptionGroup([group, a]))).toBe(
+    "ExceptionGroup: several errors (2 sub-errors): Error: a; Error: b; Error: a; and 2 more",
+  );
+});
+
+test("a leaf is named by its first line, in short, whatever it is", () => {
+  const unreadable = Object.defineProperty(new Error("x"), "message", {
+    get() {
+      throw new Error("not to be read");
+    },
+  });
+  const messageOf = (leaf: unknown): string =>
+    new ExceptionGroup([leaf], "g").message.slice("g (1 sub-error): ".length);
+  expect(messageOf(new Error("first line\nsecond line"))).toBe("Error: first line");
+  expect(messageOf(new TypeError())).toBe("TypeError");
+  expect(messageOf(new Error("x".repeat(1000)))).toBe(`Error: ${"x".repeat(73)}…`);
+  expect([undefined, null, "text", 5n].map(messageOf)).toEqual(["undefined", "null", '"text"', "5n (a bigint)"]);
+  expect(messageOf(unreadable)).toBe("an object");
+  virtual(function* () {
+    yield* moveOnAfter(0, function* () {
+      expect(messageOf(yield* errorOf(sleepForever()))).toBe("Cancelled (deadline)");
+    });
+  });
 });
 
 test("leaves() are the errors that are no groups, in order", () => {
@@ -43,6 +66,12 @@ describe("split", () => {
     expect(group.split(RangeError)[1]).toBe(group);
     expect(group.split((error) => !(error instanceof ExceptionGroup))[0]).toBe(group);
     expect(group.split(Error)).toEqual([group, null]);
+  });
+
+  test("parts are named like groups that were made so, not by what they have lost", () => {
+    const [odd, rest] = group.split(Odd);
+    expect(odd!.message).toBe("outer (2 sub-errors): Error: b; Error: c");
+    expect(rest!.message).toBe("outer (2 sub-errors): Error: a; Error: a");
   });
 
   test("keeps the cause", () => {
@@ -113,6 +142,21 @@ test("an error is looked at as often in two hundred nurseries as in ten: depth d
     return looks;
   };
   expect(looksAt(200)).toBe(looksAt(10));
+});
+
+test("groups nested deeper than functions can be are split, told to be cancelled and gone through", () => {
+  const deep = new ExceptionGroup([a, b], "innermost");
+  const nest = (innermost: Error, make: (inner: Error) => Error): Error => {
+    let outer = innermost;
+    for (let i = 0; i < 50_000; i++) outer = make(outer);
+    return outer;
+  };
+  const outermost = nest(deep, (inner) => new ExceptionGroup([inner])) as ExceptionGroup;
+  const [odd, rest] = outermost.split(Odd);
+  expect([odd!.leaves(), rest!.leaves()]).toEqual([[b], [a]]);
+  expect(outermost.subgroup(Odd)!.leaves()).toEqual([b]);
+  expect(isCancelled(outermost)).toBe(false);
+  expect(isCancelled(nest(a, (inner) => new AggregateError([inner])))).toBe(false);
 });
 
 test("Python's order of arguments is refused, and so is what is no list of errors", () => {
