@@ -23,7 +23,8 @@ export function all<const Bodies extends readonly (() => Coroutine<unknown>)[]>(
   bodies: Bodies,
 ): Operation<Results<Bodies>> {
   checkBodies(bodies, "all(bodies)");
-  return operation("all()", () => run(bodies)) as Operation<Results<Bodies>>;
+  const given = [...bodies];
+  return operation("all()", () => run(given)) as Operation<Results<Bodies>>;
 }
 
 function* run(bodies: readonly (() => Coroutine<unknown>)[]): Generator<Trap, unknown[], any> {

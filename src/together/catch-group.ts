@@ -11,7 +11,8 @@ export type GroupHandler = readonly [what: ErrorMatcher, handle: (group: Excepti
 /**
  * Runs `body`, and gives each handler in turn those of its errors that the handler is for and no earlier one has had, as one
  * group of their shape; also a single error that is in no group. What is left, and what handlers throw, comes out; if nothing
- * does, it gives `undefined`. Cancelled is never handled: its scope needs it.
+ * does, it gives `undefined`. A handler that throws the group it was given has handled nothing. Cancelled is never handled: its
+ * scope needs it.
  *
  *     yield* catchGroup(serve, [
  *       [SystemError, (group) => log(group.leaves())],
@@ -21,7 +22,7 @@ export type GroupHandler = readonly [what: ErrorMatcher, handle: (group: Excepti
  * Python: `except*`. A checkpoint only as `body` and the handlers are.
  *
  * @throws TypeError at once for an argument. What no handler was for: as it was thrown if no handler had any of it, else in a
- *   group, with what the handlers threw before it.
+ *   group of the old shape, with what the handlers, or their predicates, threw before it.
  */
 export function catchGroup<T>(body: () => Coroutine<T>, handlers: Iterable<GroupHandler>): Operation<T | undefined> {
   const what = "catchGroup(body, handlers)";
@@ -46,22 +47,30 @@ function* run<T>(body: () => Coroutine<T>, handlers: readonly GroupHandler[]): G
   }
   const group = thrown instanceof ExceptionGroup ? thrown : new ExceptionGroup([thrown], "an error");
   const [cancelled, errors] = group.split(Cancelled);
-  let rest = errors;
+  let ahead = errors;
+  let isTouched = false;
+  const notHandled = [cancelled];
   const out: unknown[] = [];
   for (const [index, [what, handle]] of handlers.entries()) {
-    if (rest === null) break;
-    const [matching, others] = rest.split(what);
-    if (matching === null) continue;
-    rest = others;
+    if (ahead === null) break;
+    let matching: ExceptionGroup | null = null;
     try {
+      [matching, ahead] = ahead.split(what);
+      if (matching === null) continue;
+      isTouched = true;
       const made = coroutineIn(handle(matching), `catchGroup(body, handlers): handlers[${index}]`);
       if (made !== null) yield* call(() => made);
     } catch (error) {
-      out.push(error);
+      isTouched = true;
+      if (matching !== null && error === matching) notHandled.push(matching);
+      else out.push(error);
     }
   }
-  if (rest === errors) throw thrown;
-  for (const left of [rest, cancelled]) if (left !== null) out.push(left);
+  if (!isTouched) throw thrown;
+  notHandled.push(ahead);
+  const leaves = new Set(notHandled.flatMap((part) => part?.leaves() ?? []));
+  const [left] = group.split((leaf) => leaves.has(leaf)); // all of it in its old place
+  if (left !== null) out.push(left);
   if (out.length === 1) throw out[0];
   if (out.length > 1) throw new ExceptionGroup(out, "what was not handled, and what handlers threw");
   return undefined;

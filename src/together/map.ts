@@ -1,3 +1,4 @@
+import { ExceptionGroup } from "../kernel/exception-group.ts";
 import { call } from "../kernel/frame-operation.ts";
 import { openNursery } from "../kernel/nursery.ts";
 import { currentEffectiveDeadline } from "../kernel/timeouts.ts";
@@ -12,9 +13,9 @@ export interface MapOptions {
 
 /**
  * Runs `fn(item, index)` for every item, each in a task of its own, at most `concurrency` at once, and gives what they
- * returned, in the order of the items. The items are taken as there is room for them, so an iterable may be long, or have
- * no end until one throws. The first that throws cancels the others and ends the taking; what was thrown comes out as from a
- * nursery, in an ExceptionGroup. A schedule point, as the exit of a nursery is.
+ * returned, in the order of the items. The items are taken as there is room for them, so with a `concurrency` an iterable may
+ * be long, or have no end until one throws. The first that throws cancels the others and ends the taking; what was thrown
+ * comes out as from a nursery, in an ExceptionGroup. A schedule point, as the exit of a nursery is.
  *
  *     const pages = yield* map(urls, download, { concurrency: 8 });
  *
@@ -72,8 +73,19 @@ function* run<I, T>(
       }
       while (taken < concurrency && startOne());
     });
-  } finally {
-    if (!exhausted) left.return?.();
+  } catch (error) {
+    if (!exhausted) closeAfter(error, left);
+    throw error;
   }
+  if (!exhausted) left.return?.();
   return results;
+}
+
+/** What closing throws comes out beside what ended the taking: neither is lost, and a Cancelled finds its scope. */
+function closeAfter(error: unknown, left: Iterator<unknown>): void {
+  try {
+    left.return?.();
+  } catch (another) {
+    throw new ExceptionGroup([error, another], "errors in a map(), and in closing its items");
+  }
 }

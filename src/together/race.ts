@@ -20,7 +20,8 @@ import { checkBodies, coroutineOf } from "./judge.ts";
 export function race<T>(bodies: readonly (() => Coroutine<T>)[]): Operation<T> {
   checkBodies(bodies, "race(bodies)");
   if (bodies.length === 0) throw new RangeError("race(bodies): bodies must not be empty: nobody could win");
-  return operation("race()", () => run(bodies));
+  const given = [...bodies];
+  return operation("race()", () => run(given));
 }
 
 function* run<T>(bodies: readonly (() => Coroutine<T>)[]): Generator<Trap, T, any> {

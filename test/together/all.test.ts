@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { CancelScope, ExceptionGroup, all, sleep, sleepForever } from "../../src/index.ts";
+import { CancelScope, ExceptionGroup, all, race, sleep, sleepForever } from "../../src/index.ts";
 import { currentStatistics } from "../../src/hazmat.ts";
 import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
 
@@ -52,6 +52,20 @@ test("cancelled from outside, it cancels all of them", () => {
     const scope = new CancelScope({ timeout: 5 });
     yield* scope.run(() => all([() => sleepForever(), () => sleep(1)]));
     expect(scope.cancelledCaught).toBe(true);
+  });
+});
+
+test("all and race run the bodies that they were given, whatever becomes of the array", () => {
+  virtual(function* () {
+    for (const change of [
+      (bodies: unknown[]): unknown => bodies.push(1),
+      (bodies: unknown[]): unknown => bodies.pop(),
+    ]) {
+      const bodies = [() => sleep(1)];
+      const [together, against] = [all(bodies), race(bodies)];
+      change(bodies);
+      expect([yield* together, yield* against]).toEqual([[undefined], undefined]);
+    }
   });
 });
 

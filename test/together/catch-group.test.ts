@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import {
   CancelScope,
   Cancelled,
@@ -7,6 +7,7 @@ import {
   sleep,
   sleepForever,
   openNursery,
+  type GroupHandler,
 } from "../../src/index.ts";
 import { yieldBriefly } from "../../src/hazmat.ts";
 import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
@@ -118,6 +119,116 @@ test("what a handler throws comes out, and the other handlers have had their tur
     );
     expect(turns).toBe(1);
     expect(error.leaves()).toEqual([mine, left]);
+  });
+});
+
+describe("as Python's except* has it", () => {
+  class Value extends Error {}
+  class Type extends Error {}
+  const [v, t, w] = [new Value("v"), new Type("t"), new Value("w")];
+  const inner = new ExceptionGroup([t, w], "inner");
+  const group = new ExceptionGroup([v, inner], "outer");
+  const again: GroupHandler[1] = (given) => {
+    throw given;
+  };
+  /** What comes out, a group as its message and what is in it. */
+  function outcome(thrown: unknown, handlers: GroupHandler[]): unknown {
+    const shape = (error: unknown): unknown =>
+      error instanceof ExceptionGroup ? [error.message.replace(/ \(.*/s, ""), ...error.errors.map(shape)] : error;
+    return virtual(function* () {
+      return shape(yield* errorOf(catchGroup(() => throwing(thrown), handlers)));
+    });
+  }
+
+  test("what a handler throws again is in its old place, with what no handler was for", () => {
+    expect(outcome(group, [[Value, again]])).toEqual(["outer", v, ["inner", t, w]]);
+    expect(
+      outcome(group, [
+        [Value, again],
+        [Type, again],
+      ]),
+    ).toEqual(["outer", v, ["inner", t, w]]);
+    expect(
+      outcome(group, [
+        [Value, again],
+        [Type, () => {}],
+      ]),
+    ).toEqual(["outer", v, ["inner", w]]);
+    expect(outcome(v, [[Value, again]])).toEqual(["an error", v]);
+  });
+
+  test("another error that a handler throws comes first, and then all that was not handled, in one group", () => {
+    const fresh = new Error("fresh");
+    const throwFresh = (): void => {
+      throw fresh;
+    };
+    expect(
+      outcome(group, [
+        [Type, throwFresh],
+        [(error) => error === v, again],
+      ]),
+    ).toEqual(["what was not handled, and what handlers threw", fresh, ["outer", v, ["inner", w]]]);
+    expect(outcome(v, [[Value, throwFresh]])).toBe(fresh);
+    expect(
+      outcome(group, [
+        [
+          Value,
+          (given) => {
+            throw given.errors[0];
+          },
+        ],
+      ]),
+    ).toEqual(["what was not handled, and what handlers threw", v, ["outer", ["inner", t]]]);
+  });
+
+  test("a predicate that throws handles nothing, and nothing is lost by it", () => {
+    const mistake = new Error("in the predicate");
+    const wrong = (): boolean => {
+      throw mistake;
+    };
+    expect(outcome(inner, [[wrong, () => {}]])).toEqual([
+      "what was not handled, and what handlers threw",
+      mistake,
+      ["inner", t, w],
+    ]);
+    expect(
+      outcome(inner, [
+        [wrong, () => {}],
+        [Error, () => {}],
+      ]),
+    ).toBe(mistake);
+  });
+
+  test("an error that is there twice and was handled in one place only is not lost", () => {
+    const twice = new ExceptionGroup([v, new ExceptionGroup([v], "inner")], "outer");
+    const isInner = (error: unknown): boolean => error instanceof ExceptionGroup && error.message.startsWith("inner");
+    expect(outcome(twice, [[isInner, () => {}]])).toEqual(["outer", v, ["inner", v]]);
+  });
+});
+
+test("a handler that is cancelled has had its turn: the others have theirs, and what is left comes out beside", () => {
+  virtual(function* () {
+    const [left, other] = [new EvalError("left"), new RangeError("other")];
+    const scope = new CancelScope();
+    const log: string[] = [];
+    const error = yield* errorOf(
+      scope.run(() =>
+        catchGroup(
+          () => throwing(new ExceptionGroup([new TypeError("t"), left, other])),
+          [
+            [
+              TypeError,
+              function* () {
+                scope.cancel();
+                yield* sleep(1);
+              },
+            ],
+            [RangeError, () => void log.push("handled")],
+          ],
+        ),
+      ),
+    );
+    expect([scope.cancelledCaught, log, error.leaves()]).toEqual([true, ["handled"], [left]]);
   });
 });
 

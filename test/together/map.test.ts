@@ -63,6 +63,34 @@ test("items are taken as there is room, and the iteration is closed when one thr
   });
 });
 
+test("what closing the items throws comes out beside what ended the taking, and a Cancelled finds its scope", () => {
+  virtual(function* () {
+    const wontClose = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ done: false, value: 1 }),
+        return() {
+          throw new Error("cannot be closed");
+        },
+      }),
+    } as unknown as Iterable<number>;
+    const failed = yield* errorOf(
+      map(
+        wontClose,
+        function* () {
+          yield* sleep(1);
+          throw new Error("from fn");
+        },
+        { concurrency: 1 },
+      ),
+    );
+    expect(failed.leaves().map(String)).toEqual(["Error: from fn", "Error: cannot be closed"]);
+    const scope = new CancelScope({ timeout: 5 });
+    const cancelled = yield* errorOf(scope.run(() => map(wontClose, sleepForever, { concurrency: 1 })));
+    expect(scope.cancelledCaught).toBe(true);
+    expect(cancelled.leaves().map(String)).toEqual(["Error: cannot be closed"]);
+  });
+});
+
 test("an iteration that throws cancels what runs", () => {
   virtual(function* () {
     const items = {

@@ -72,6 +72,50 @@ test("one that throws first ends the race; what a loser throws while it cleans u
   });
 });
 
+test("one that throws in the pass in which another returns is not lost, whichever came first", () => {
+  virtual(function* () {
+    const wins = function* (): Generator<any, string> {
+      yield* sleep(5);
+      return "won";
+    };
+    const fails = function* (): Generator<any, never> {
+      yield* sleep(5);
+      throw new Error("failed");
+    };
+    for (const bodies of [
+      [wins, fails],
+      [fails, wins],
+    ]) {
+      expect((yield* errorOf(race(bodies))).leaves().map(String)).toEqual(["Error: failed"]);
+    }
+  });
+});
+
+test("cancelled from outside while the losers clean up, it throws Cancelled, though there is a winner", () => {
+  virtual(function* () {
+    const scope = new CancelScope();
+    let cleaned = false;
+    const value = yield* scope.run(() =>
+      race([
+        () => sleep(1),
+        function* () {
+          try {
+            yield* sleepForever();
+          } finally {
+            yield* new CancelScope({ shield: true }).run(function* () {
+              yield* sleep(5);
+              scope.cancel();
+              yield* sleep(5);
+              cleaned = true;
+            });
+          }
+        },
+      ]),
+    );
+    expect([value, scope.cancelledCaught, cleaned]).toEqual([undefined, true, true]);
+  });
+});
+
 test("cancelled from outside, it cancels all of them", () => {
   virtual(function* () {
     const scope = new CancelScope({ timeout: 5 });
