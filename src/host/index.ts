@@ -4,6 +4,6 @@
  *
  * May import: `ffi/`, `src/io`, the kernel, `src/errors.ts`.
  */
-export type { RunOptions } from "./options.ts";
+export { RUN_OPTIONS, type RunOptions } from "./options.ts";
 export { run } from "./run.ts";
 export { runSync } from "./run-sync.ts";

@@ -1,10 +1,11 @@
 import { type IoChoice, chooseIo } from "../io/index.ts";
 import { type Clock, SystemClock } from "../kernel/clock.ts";
-import { checkOptions, describe } from "../kernel/describe.ts";
+import { describe } from "../kernel/describe.ts";
 import { checkTaskFunction } from "../kernel/frame-operation.ts";
 import type { Host } from "../kernel/host.ts";
 import { checkInstrument, type Instrument } from "../kernel/instrument.ts";
 import type { Coroutine } from "../kernel/operation.ts";
+import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import { Runner } from "../kernel/runner.ts";
 import { thread } from "../kernel/thread.ts";
 import { UsageError } from "../errors.ts";
@@ -43,6 +44,18 @@ export interface RunOptions {
   readonly taskTreeOnQuit?: boolean;
 }
 
+export const RUN_OPTIONS: OptionNames<RunOptions> = {
+  clock: true,
+  instruments: true,
+  io: true,
+  signal: true,
+  seed: true,
+  strictExceptionGroups: true,
+  restrictKeyboardInterruptToCheckpoints: true,
+  deadlockDetection: true,
+  taskTreeOnQuit: true,
+};
+
 /** A run that has begun: main is called in its first pass. */
 export interface Beginning {
   readonly runner: Runner;
@@ -67,7 +80,7 @@ export function begin(
   deadlockByDefault: boolean,
 ): Beginning {
   checkTaskFunction(main, `${what}(main)`);
-  checkOptions(options, `${what}(main, options)`);
+  checkOptions(options, RUN_OPTIONS, `${what}(main, options)`);
   const {
     clock = new SystemClock(),
     instruments = [],

@@ -1,4 +1,5 @@
 import type { Instrument, Task } from "../hazmat.ts";
+import { checkOptions, type OptionNames } from "../kernel/options.ts";
 
 export interface WatchdogOptions {
   /** How many real milliseconds a step may take. Default: 100. */
@@ -6,6 +7,8 @@ export interface WatchdogOptions {
   /** Called for a step that took longer, after it, with how many milliseconds it took. Default: a process warning. */
   readonly onHold?: (task: Task, ms: number) => void;
 }
+
+const OPTIONS: OptionNames<WatchdogOptions> = { threshold: true, onHold: true };
 
 /**
  * An instrument that names a task which held the thread for too long, from one checkpoint to the next: meanwhile no other
@@ -24,9 +27,7 @@ export class Watchdog implements Instrument {
 
   /** @throws TypeError, RangeError for options of the wrong type, NaN or negative. */
   constructor(options: WatchdogOptions = {}) {
-    if (typeof options !== "object" || options === null) {
-      throw new TypeError(`new Watchdog(options): options must be an object, not ${String(options)}`);
-    }
+    checkOptions(options, OPTIONS, "new Watchdog(options)");
     const { threshold = 100, onHold = warn } = options;
     if (typeof threshold !== "number") {
       throw new TypeError(`new Watchdog({ threshold }): threshold must be a number, not ${typeof threshold}`);

@@ -1,12 +1,13 @@
 import { Cancelled, TooSlowError, UsageError, type CancelSource } from "../errors.ts";
-import { checkOptions, describe } from "./describe.ts";
+import { describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
 import type { Coroutine, Operation, Trap } from "./operation.ts";
 import { DONE } from "./operation.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import type { Runner } from "./runner.ts";
 import { ScopeSignals } from "./scope-signals.ts";
-import { type GracefulCancel, isGraceful, tellStopRequested } from "./stop-request.ts";
+import { GRACEFUL_CANCEL, type GracefulCancel, isGraceful, tellStopRequested } from "./stop-request.ts";
 import { deliverInterruption } from "./suspension.ts";
 import type { Task } from "./task.ts";
 import { taskOfContext, thread } from "./thread.ts";
@@ -44,6 +45,8 @@ export interface CancelScopeOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTIONS: OptionNames<CancelScopeOptions> = { deadline: true, timeout: true, shield: true, signal: true };
+
 const NEW = 0;
 const ENTERED = 1;
 const EXITED = 2;
@@ -60,8 +63,10 @@ const EXITED = 2;
 export class CancelScope {
   #phase = NEW;
   #timeout: number | undefined;
-  #shield: boolean;
+  #shield = false;
   #caught = false;
+  /** Somebody has seen that its deadline had passed, so it stays so, though the scope may end before a pass sees it. */
+  #wasSeenDue = false;
   /** @internal */
   signals: ScopeSignals | null = null;
   /** Its grace, if it was cancelled with one: when that is over, in the run's time, and why. */
@@ -94,10 +99,11 @@ export class CancelScope {
 
   /**
    * @param options `deadline` or `timeout` (not both), in milliseconds; `shield`; `signal`.
-   * @throws TypeError, RangeError for options of the wrong type, negative or NaN.
+   * @throws TypeError, RangeError for options of the wrong type, negative or NaN, and for one that there is not.
    */
-  constructor(options: CancelScopeOptions = {}) {
-    checkOptions(options, "new CancelScope(options)");
+  constructor(options?: CancelScopeOptions) {
+    checkOptions(options, OPTIONS, "new CancelScope(options)");
+    if (options === undefined) return;
     const { deadline, timeout, shield = false, signal } = options;
     if (deadline !== undefined && timeout !== undefined) {
       throw new TypeError("new CancelScope(options): give deadline or timeout, not both");
@@ -106,6 +112,20 @@ export class CancelScope {
     if (timeout !== undefined) this.#timeout = checkDuration(timeout, "new CancelScope({ timeout }): timeout");
     this.#shield = checkShield(shield, "new CancelScope({ shield }): shield");
     if (signal !== undefined) this.signals = new ScopeSignals(this, checkSignal(signal));
+  }
+
+  /** @internal What `moveOnAfter` and its like run in, which have judged the `timeout` or `deadline`, the other being undefined. */
+  static limited(
+    timeout: number | undefined,
+    deadline: number | undefined,
+    shield: boolean | undefined,
+    call: string,
+  ): CancelScope {
+    const scope = new CancelScope();
+    scope.#timeout = timeout;
+    if (deadline !== undefined) scope.time = deadline;
+    if (shield !== undefined) scope.#shield = checkShield(shield, call);
+    return scope;
   }
 
   /**
@@ -125,9 +145,11 @@ export class CancelScope {
    *
    * With `{ grace: ms, reason? }`, in two steps: tasks in the scope are asked to stop, which they see by `stopRequested()` and
    * can wait for by `untilStopRequested()`; `ms` milliseconds of the run's clock later what is left is cancelled. Once given,
-   * a grace can be shortened by a further call, and never be made longer, also not by moving the deadline.
+   * a grace can be shortened by a further call, and never be made longer, also not by moving the deadline. A plain object that
+   * has a `grace` is always taken for that: one that is to be the reason is given as `{ grace: 0, reason: object }`.
    *
-   * @throws TypeError, RangeError for a grace that is no number of milliseconds, NaN or negative. UsageError for one of a scope
+   * @throws TypeError, RangeError for a grace that is no number of milliseconds, NaN or negative, and for anything beside
+   *   `grace` and `reason`. UsageError for one of a scope
    *   that no run has: when would it be over?
    */
   cancel(reason?: unknown): void {
@@ -136,7 +158,9 @@ export class CancelScope {
     else this.cancelFor("explicit", reason);
   }
 
-  #cancelGracefully({ grace, reason }: GracefulCancel): void {
+  #cancelGracefully(options: GracefulCancel): void {
+    checkOptions(options, GRACEFUL_CANCEL, "scope.cancel({ grace, reason })");
+    const { grace, reason } = options;
     checkDuration(grace, "scope.cancel({ grace }): grace");
     const runner = this.runner ?? thread.runner;
     if (runner === null) {
@@ -223,9 +247,9 @@ export class CancelScope {
 
   /** Whether it counts as cancelled by its deadline, though no pass has seen that yet. */
   #deadlineHasPassed(): boolean {
-    if (this.#phase === EXITED || this.time === Infinity) return false;
+    if (this.#wasSeenDue || this.#phase === EXITED || this.time === Infinity) return this.#wasSeenDue;
     const runner = this.runner ?? thread.runner;
-    return runner !== null && this.#isDue(runner);
+    return (this.#wasSeenDue = runner !== null && this.#isDue(runner));
   }
 
   #isDue(runner: Runner): boolean {
@@ -317,7 +341,6 @@ export class CancelScope {
     const parent = this.parent as CancelScope;
     this.#forgetDeadline();
     this.signals?.unlisten();
-    if (this.own === null && this.#deadlineHasPassed()) this.own = this.#causeOfDeadline(); // it stays cancelled
     this.#phase = EXITED;
     // Caught only if the cancellation is this scope's own work, not one that comes from outside (gh trio #1175).
     const mine = this.cause !== null && (this.#shield || parent.cause === null);

@@ -36,12 +36,6 @@ function nameOf(fn: Function): string {
   return typeof fn.name === "string" ? fn.name : "";
 }
 
-/** @throws TypeError if `options` is no object. */
-export function checkOptions(options: unknown, what: string): void {
-  if (typeof options === "object" && options !== null) return;
-  throw new TypeError(`${what}: options must be an object, not ${describe(options)}`);
-}
-
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

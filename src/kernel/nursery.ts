@@ -1,12 +1,13 @@
 import { KeyboardInterrupt, UsageError } from "../errors.ts";
 import { notResumed } from "./by-hand.ts";
 import { CancelScope, type ScopeOutcome } from "./cancel-scope.ts";
-import { checkOptions, describe } from "./describe.ts";
+import { describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkCoroutine, checkTaskFunction } from "./frame-operation.ts";
 import { named } from "./named.ts";
 import { DONE, SUSPENDED, type Coroutine, type Operation, type Trap } from "./operation.ts";
 import { operation } from "./operation-of.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { Abort, type AbortResult } from "./abort.ts";
 import { tellStopRequested } from "./stop-request.ts";
@@ -17,6 +18,8 @@ export interface NurseryOptions {
   /** Whether a single error is wrapped in a group, too; as given to `run` (default true) unless said here. */
   readonly strictExceptionGroups?: boolean;
 }
+
+const OPTIONS: OptionNames<NurseryOptions> = { strictExceptionGroups: true };
 
 /** What a function started by `nursery.start()` is given last, to say that it is ready. */
 export interface TaskStatus<V = unknown> {
@@ -317,19 +320,19 @@ class OpenNursery<T> extends FrameOperation<T | undefined> {
     this.prototype.operationName = "openNursery()";
   }
   readonly #body: (nursery: Nursery) => Coroutine<T>;
-  readonly #options: NurseryOptions;
+  readonly #strict: boolean | undefined;
   #nursery: Nursery | null = null;
   #bodyEnded = false;
   #value: T | undefined = undefined;
 
-  constructor(body: (nursery: Nursery) => Coroutine<T>, options: NurseryOptions) {
+  constructor(body: (nursery: Nursery) => Coroutine<T>, strict: boolean | undefined) {
     super();
     this.#body = body;
-    this.#options = options;
+    this.#strict = strict;
   }
 
   protected open(task: Task): void {
-    const nursery = new Nursery(task, this.#options.strictExceptionGroups ?? task.runner.strictExceptionGroups);
+    const nursery = new Nursery(task, this.#strict ?? task.runner.strictExceptionGroups);
     nursery.open(task);
     this.#nursery = nursery;
     try {
@@ -391,15 +394,15 @@ class OpenNursery<T> extends FrameOperation<T | undefined> {
  */
 export function openNursery<T>(
   body: (nursery: Nursery) => Coroutine<T>,
-  options: NurseryOptions = {},
+  options?: NurseryOptions,
 ): Operation<T | undefined> {
   checkTaskFunction(body, "openNursery(body)");
-  checkOptions(options, "openNursery(body, options)");
-  const strict: unknown = options.strictExceptionGroups;
+  checkOptions(options, OPTIONS, "openNursery(body, options)");
+  const strict = options?.strictExceptionGroups;
   if (strict !== undefined && typeof strict !== "boolean") {
     throw new TypeError(`openNursery(body, { strictExceptionGroups }) must be true or false, not ${describe(strict)}`);
   }
-  return new OpenNursery(body, options);
+  return new OpenNursery(body, strict);
 }
 
 class StartStatus<V> implements TaskStatus<V> {

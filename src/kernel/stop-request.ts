@@ -3,6 +3,7 @@ import { yieldBriefly } from "./checkpoint.ts";
 import type { CancelScope } from "./cancel-scope.ts";
 import type { Operation } from "./operation.ts";
 import { operation } from "./operation-of.ts";
+import type { OptionNames } from "./options.ts";
 import type { Runner } from "./runner.ts";
 import { Suspension, wake } from "./suspension.ts";
 import type { Task } from "./task.ts";
@@ -14,6 +15,8 @@ export interface GracefulCancel {
   readonly grace: number;
   readonly reason?: unknown;
 }
+
+export const GRACEFUL_CANCEL: OptionNames<GracefulCancel> = { grace: true, reason: true };
 
 /** Whether an argument of `cancel()` asks for grace, and is not a reason. */
 export function isGraceful(reason: unknown): reason is GracefulCancel {

@@ -1,6 +1,7 @@
 import type { CancelCause, CancelScope } from "./cancel-scope.ts";
-import { checkOptions, describe, inMilliseconds } from "./describe.ts";
+import { describe, inMilliseconds } from "./describe.ts";
 import type { Nursery } from "./nursery.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import type { Runner } from "./runner.ts";
 import type { FrameOpener } from "./frame.ts";
 import { TaskState, type Task } from "./task.ts";
@@ -11,6 +12,8 @@ export interface TaskTreeOptions {
   /** How many lines to write, at most; how many tasks did not fit is said at the end. Default: `Infinity`. */
   readonly limit?: number;
 }
+
+const OPTIONS: OptionNames<TaskTreeOptions> = { limit: true };
 
 /**
  * The run of this thread as text, for people to read: its tasks, each with what it is doing and the lines of the program
@@ -31,7 +34,7 @@ export interface TaskTreeOptions {
  * @throws UsageError outside a run. TypeError, RangeError for `limit`.
  */
 export function taskTree(options: TaskTreeOptions = {}): string {
-  checkOptions(options, "taskTree(options)");
+  checkOptions(options, OPTIONS, "taskTree(options)");
   const { limit = Infinity } = options;
   if (typeof limit !== "number") {
     throw new TypeError(`taskTree({ limit }): limit must be a number of lines, not ${describe(limit)}`);

@@ -1,13 +1,15 @@
 import { CancelScope, ScopeRun, checkDuration, checkTime, effectiveDeadline } from "./cancel-scope.ts";
-import { checkOptions } from "./describe.ts";
 import { checkTaskFunction } from "./frame-operation.ts";
 import type { Coroutine, Operation } from "./operation.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import { callingTask } from "./thread.ts";
 
 export interface TimeoutOptions {
   /** Whether cancellation from outside is kept away. */
   readonly shield?: boolean;
 }
+
+const OPTIONS: OptionNames<TimeoutOptions> = { shield: true };
 
 type Body<T> = (scope: CancelScope) => Coroutine<T>;
 
@@ -17,19 +19,21 @@ type Body<T> = (scope: CancelScope) => Coroutine<T>;
  *
  * @throws TypeError, RangeError at once for what is no number, NaN or negative.
  */
-export function moveOnAfter<T>(ms: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T | undefined> {
+export function moveOnAfter<T>(ms: number, body: Body<T>, options?: TimeoutOptions): Operation<T | undefined> {
   checkDuration(ms, "moveOnAfter(ms): ms");
   checkTaskFunction(body, "moveOnAfter(ms, body)");
-  checkOptions(options, "moveOnAfter(ms, body, options)");
-  return new ScopeRun("moveOnAfter()", new CancelScope({ timeout: ms, shield: options.shield }), body, null);
+  checkOptions(options, OPTIONS, "moveOnAfter(ms, body, options)");
+  const scope = CancelScope.limited(ms, undefined, options?.shield, "moveOnAfter(ms, body, { shield }): shield");
+  return new ScopeRun("moveOnAfter()", scope, body, null);
 }
 
 /** As {@link moveOnAfter}, with a time of the run's clock, in milliseconds. Trio: `trio.move_on_at`. */
-export function moveOnAt<T>(time: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T | undefined> {
+export function moveOnAt<T>(time: number, body: Body<T>, options?: TimeoutOptions): Operation<T | undefined> {
   checkTime(time, "moveOnAt(time): time");
   checkTaskFunction(body, "moveOnAt(time, body)");
-  checkOptions(options, "moveOnAt(time, body, options)");
-  return new ScopeRun("moveOnAt()", new CancelScope({ deadline: time, shield: options.shield }), body, null);
+  checkOptions(options, OPTIONS, "moveOnAt(time, body, options)");
+  const scope = CancelScope.limited(undefined, time, options?.shield, "moveOnAt(time, body, { shield }): shield");
+  return new ScopeRun("moveOnAt()", scope, body, null);
 }
 
 /**
@@ -37,20 +41,20 @@ export function moveOnAt<T>(time: number, body: Body<T>, options: TimeoutOptions
  *
  * @throws TooSlowError when the body was cut off. TypeError, RangeError at once, as moveOnAfter.
  */
-export function failAfter<T>(ms: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T> {
+export function failAfter<T>(ms: number, body: Body<T>, options?: TimeoutOptions): Operation<T> {
   checkDuration(ms, "failAfter(ms): ms");
   checkTaskFunction(body, "failAfter(ms, body)");
-  checkOptions(options, "failAfter(ms, body, options)");
-  const scope = new CancelScope({ timeout: ms, shield: options.shield });
+  checkOptions(options, OPTIONS, "failAfter(ms, body, options)");
+  const scope = CancelScope.limited(ms, undefined, options?.shield, "failAfter(ms, body, { shield }): shield");
   return new ScopeRun("failAfter()", scope, body, `not done after ${ms} ms`) as Operation<T>;
 }
 
 /** As {@link failAfter}, with a time of the run's clock, in milliseconds. Trio: `trio.fail_at`. */
-export function failAt<T>(time: number, body: Body<T>, options: TimeoutOptions = {}): Operation<T> {
+export function failAt<T>(time: number, body: Body<T>, options?: TimeoutOptions): Operation<T> {
   checkTime(time, "failAt(time): time");
   checkTaskFunction(body, "failAt(time, body)");
-  checkOptions(options, "failAt(time, body, options)");
-  const scope = new CancelScope({ deadline: time, shield: options.shield });
+  checkOptions(options, OPTIONS, "failAt(time, body, options)");
+  const scope = CancelScope.limited(undefined, time, options?.shield, "failAt(time, body, { shield }): shield");
   return new ScopeRun("failAt()", scope, body, `not done at ${time} ms of the run's clock`) as Operation<T>;
 }
 

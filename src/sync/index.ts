@@ -2,7 +2,7 @@
  * What tasks share and wait for: events, locks, semaphores, limiters, conditions, channels. All are fair: who waits is
  * served in order of arrival, and what is given back is handed to the first waiter at once, so that nobody overtakes.
  *
- * May import: the public low-level API (`src/hazmat.ts`), `src/errors.ts`, and the protocol of operations.
+ * May import: the public low-level API (`src/hazmat.ts`), `src/errors.ts`, the protocol of operations, and `checkOptions`.
  */
 export { CapacityLimiter, type CapacityLimiterStatistics } from "./capacity-limiter.ts";
 export { Condition, type ConditionStatistics } from "./condition.ts";

@@ -1,6 +1,7 @@
 import { UsageError, WouldBlock } from "../errors.ts";
 import { ParkingLot, type Operation } from "../hazmat.ts";
 import { Attempt } from "../kernel/attempt.ts";
+import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import { type Held, HeldOnce } from "./held.ts";
 import { judgeCount } from "./judge.ts";
 
@@ -8,6 +9,8 @@ export interface SemaphoreOptions {
   /** A release that would raise the value above this is an error. Default: no limit. */
   readonly maxValue?: number;
 }
+
+const OPTIONS: OptionNames<SemaphoreOptions> = { maxValue: true };
 
 export interface SemaphoreStatistics {
   readonly value: number;
@@ -33,7 +36,7 @@ export class Semaphore {
   constructor(value: number, options: SemaphoreOptions = {}) {
     const call = "new Semaphore(value, options)";
     this.#value = judgeCount(value, "value", 0, Number.MAX_SAFE_INTEGER, call);
-    if (typeof options !== "object" || options === null) throw new TypeError(`${call}: options must be an object`);
+    checkOptions(options, OPTIONS, call);
     const { maxValue } = options;
     if (maxValue !== undefined) judgeCount(maxValue, "maxValue", value, Number.MAX_SAFE_INTEGER, call);
     this.#maxValue = maxValue;

@@ -1,11 +1,12 @@
 import { AssertionError } from "node:assert";
-import { run, type RunOptions } from "../host/index.ts";
+import { RUN_OPTIONS, run, type RunOptions } from "../host/index.ts";
 import { yieldBrieflyNoCancel } from "../kernel/checkpoint.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { checkOptions, describe } from "../kernel/describe.ts";
+import { describe } from "../kernel/describe.ts";
 import { call, checkCoroutine, checkTaskFunction } from "../kernel/frame-operation.ts";
 import { currentRootTask, currentStatistics } from "../kernel/introspection.ts";
 import { named } from "../kernel/named.ts";
+import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import type { TaskFunction, Trap } from "../kernel/operation.ts";
 import type { Task } from "../kernel/task.ts";
 import { Belongings } from "./belongings.ts";
@@ -27,6 +28,8 @@ export interface InRunOptions extends Omit<RunOptions, "clock" | "seed"> {
   /** Whether the test fails when it leaves something behind. Default: true. */
   readonly checkLeftovers?: boolean;
 }
+
+const OPTIONS: OptionNames<InRunOptions> = { ...RUN_OPTIONS, seeds: true, checkLeftovers: true };
 
 /**
  * A function for `bun:test` that makes a run whose main task is `body`:
@@ -58,7 +61,7 @@ export function inRun<A extends unknown[]>(
   options: InRunOptions = {},
 ): (...args: A) => Promise<void> {
   checkTaskFunction(body, "inRun(body)");
-  checkOptions(options, "inRun(body, options)");
+  checkOptions(options, OPTIONS, "inRun(body, options)");
   const { clock, seed, seeds, checkLeftovers = true, ...rest } = options;
   judgeSeeds(seed, seeds);
   const name = body.name || placeOf(new Error(), inRun);

@@ -1,8 +1,9 @@
 import { BrokenResourceError, ClosedResourceError, WouldBlock } from "../errors.ts";
 import { yieldBriefly, type Coroutine, type Operation, type Trap } from "../hazmat.ts";
-import { checkOptions, describe } from "../kernel/describe.ts";
+import { describe } from "../kernel/describe.ts";
 import { call } from "../kernel/frame-operation.ts";
 import { operation } from "../kernel/operation-of.ts";
+import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import {
   ConflictDetector,
   StapledStream,
@@ -30,6 +31,14 @@ export interface MemoryReceiveStreamHooks {
   readonly closeHook?: CloseHook;
 }
 
+const SEND_HOOKS: OptionNames<MemorySendStreamHooks> = {
+  sendAllHook: true,
+  waitSendAllMightNotBlockHook: true,
+  closeHook: true,
+};
+const RECEIVE_HOOKS: OptionNames<MemoryReceiveStreamHooks> = { receiveSomeHook: true, closeHook: true };
+const PUMP_OPTIONS: OptionNames<{ readonly maxBytes?: number }> = { maxBytes: true };
+
 /**
  * A stream that keeps what is sent, for a test to look at: {@link MemorySendStream.getData} takes it out. It never waits,
  * but for what its hooks do. Each hook may be set anew at any time.
@@ -48,7 +57,7 @@ export class MemorySendStream implements SendStream {
 
   /** @throws TypeError for a hook that is no function. */
   constructor(hooks: MemorySendStreamHooks = {}) {
-    checkOptions(hooks, "new MemorySendStream(hooks)");
+    checkOptions(hooks, SEND_HOOKS, "new MemorySendStream(hooks)");
     const { sendAllHook = null, waitSendAllMightNotBlockHook = null, closeHook = null } = hooks;
     checkHooks({ sendAllHook, waitSendAllMightNotBlockHook, closeHook }, "new MemorySendStream");
     this.sendAllHook = sendAllHook;
@@ -126,7 +135,7 @@ export class MemoryReceiveStream implements ReceiveStream {
 
   /** @throws TypeError for a hook that is no function. */
   constructor(hooks: MemoryReceiveStreamHooks = {}) {
-    checkOptions(hooks, "new MemoryReceiveStream(hooks)");
+    checkOptions(hooks, RECEIVE_HOOKS, "new MemoryReceiveStream(hooks)");
     const { receiveSomeHook = null, closeHook = null } = hooks;
     checkHooks({ receiveSomeHook, closeHook }, "new MemoryReceiveStream");
     this.receiveSomeHook = receiveSomeHook;
@@ -198,8 +207,10 @@ export class MemoryReceiveStream implements ReceiveStream {
 export function memoryStreamPump(
   from: MemorySendStream,
   to: MemoryReceiveStream,
-  { maxBytes }: { readonly maxBytes?: number } = {},
+  options: { readonly maxBytes?: number } = {},
 ): boolean {
+  checkOptions(options, PUMP_OPTIONS, "memoryStreamPump(from, to, options)");
+  const { maxBytes } = options;
   let data: Uint8Array;
   try {
     data = from.getDataNoWait(maxBytes);

@@ -1,5 +1,6 @@
 import { checkDuration } from "../kernel/cancel-scope.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { checkOptions, type OptionNames } from "../kernel/options.ts";
 
 export interface MockClockOptions {
   /** Milliseconds of the clock for each millisecond of real time. Default 0: it stands still unless told to move. */
@@ -7,6 +8,8 @@ export interface MockClockOptions {
   /** Real milliseconds of idleness before a jump. Default `Infinity`: never. */
   readonly autojumpThreshold?: number;
 }
+
+const OPTIONS: OptionNames<MockClockOptions> = { rate: true, autojumpThreshold: true };
 
 /**
  * A clock for tests: it begins at 0, stands still unless it has a rate, and moves by {@link MockClock.jump}. With an
@@ -28,9 +31,7 @@ export class MockClock implements Clock {
 
   /** @throws TypeError, RangeError for options that are no number, NaN or negative. */
   constructor(options: MockClockOptions = {}) {
-    if (typeof options !== "object" || options === null) {
-      throw new TypeError(`new MockClock(options): options must be an object, not ${String(options)}`);
-    }
+    checkOptions(options, OPTIONS, "new MockClock(options)");
     const { rate = 0, autojumpThreshold = Infinity } = options;
     this.rate = rate;
     this.autojumpThreshold = autojumpThreshold;

@@ -4,12 +4,15 @@ import { openNursery } from "../kernel/nursery.ts";
 import { currentEffectiveDeadline } from "../kernel/timeouts.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
+import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import { coroutineOf } from "./judge.ts";
 
 export interface MapOptions {
   /** How many run at once, at most: a whole number, 1 or more, or `Infinity`. Default: `Infinity`. */
   readonly concurrency?: number;
 }
+
+const OPTIONS: OptionNames<MapOptions> = { concurrency: true };
 
 /**
  * Runs `fn(item, index)` for every item, each in a task of its own, at most `concurrency` at once, and gives what they
@@ -35,7 +38,7 @@ export function map<I, T>(
     );
   }
   if (typeof fn !== "function") throw new TypeError(`${what}: fn must be a task function, not ${typeof fn}`);
-  if (typeof options !== "object" || options === null) throw new TypeError(`${what}: options must be an object`);
+  checkOptions(options, OPTIONS, what);
   const { concurrency = Infinity } = options;
   if (typeof concurrency !== "number") {
     throw new TypeError(`${what}: concurrency must be a number, not ${typeof concurrency}`);
