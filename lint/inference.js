@@ -27,7 +27,7 @@ import {
   propertyName,
 } from "./syntax.js";
 
-/** @import { Kind, Members, Slot } from "./kind.js" */
+/** @import { Class, Kind, Members, Slot } from "./kind.js" */
 /** @import { Node } from "./syntax.js" */
 
 /** How far a chain of names is followed. */
@@ -111,7 +111,7 @@ export class Inference {
       case "ObjectExpression":
         return { members: (name) => this.#ofProperty(node, name) };
       case "ClassExpression":
-        return { constructs: this.#instanceOf(node) };
+        return this.#classOf(node);
       default:
         return isFunction(node) ? this.ofFunction(node) : null;
     }
@@ -120,7 +120,12 @@ export class Inference {
   /** @param {Node} node a call @returns {Kind} */
   #ofCall(node) {
     const callee = this.of(node.callee);
-    if (isFunctionKind(callee)) return callee.returns;
+    if (isFunctionKind(callee)) {
+      return callee.returnsArgument === undefined ? callee.returns : this.of(node.arguments[callee.returnsArgument]);
+    }
+    if (node.callee.name === "require" && !this.variableOf(node.callee)?.defs.length) {
+      return this.#ofModule(node.arguments[0]?.value);
+    }
     // An array's map() with a function that gives operations makes an array of operations.
     if (node.callee.type === "MemberExpression" && propertyName(node.callee) === "map" && node.arguments.length === 1) {
       const fn = this.of(node.arguments[0]);
@@ -131,9 +136,14 @@ export class Inference {
 
   /** @param {Node} argument @returns {Kind} */
   #ofAwaited(argument) {
-    const specifier = argument.type === "ImportExpression" ? argument.source.value : undefined;
-    const page = typeof specifier === "string" ? pageOf(specifier, this.#file) : null;
-    return page === null ? null : { page };
+    return argument.type === "ImportExpression" ? this.#ofModule(argument.source.value) : null;
+  }
+
+  /** The namespace of a module. @param {unknown} specifier @returns {Kind} */
+  #ofModule(specifier) {
+    if (typeof specifier !== "string") return null;
+    const page = pageOf(specifier, this.#file);
+    return page === null ? { members: (name) => exportOf(specifier, name, this.#file) } : { page };
   }
 
   /** What calling a function of this file gives. @param {Node} node @returns {Kind} */
@@ -175,7 +185,8 @@ export class Inference {
     const kinds = returns.map(({ argument }) => (argument ? this.of(argument) : null));
     // One that may come to its end without a return gives nothing there.
     if (fn.body.body.at(-1)?.type !== "ReturnStatement") return null;
-    if (kinds.length === 1) return kinds[0] ?? null;
+    // A generator that is no task's may have been set going before it was returned.
+    if (kinds.length === 1) return ofTasks(kinds[0] ?? null);
     return kinds.length > 1 && kinds.every(isOperation) ? { gives: null } : null;
   }
 
@@ -248,7 +259,7 @@ export class Inference {
       case "FunctionName":
         return isReassigned(variable) || !isFunction(node) ? null : this.of(node);
       case "ClassName":
-        return { constructs: this.#instanceOf(node) };
+        return this.#classOf(node);
       default:
         return null;
     }
@@ -258,8 +269,8 @@ export class Inference {
   #ofImport({ node, parent }) {
     const specifier = parent?.source?.value;
     if (specifier === undefined) return null; // `import x = require("x")`
+    if (node.type === "ImportNamespaceSpecifier") return this.#ofModule(specifier);
     const page = pageOf(specifier, this.#file);
-    if (node.type === "ImportNamespaceSpecifier") return page === null ? null : { page };
     const name = node.type === "ImportDefaultSpecifier" ? "default" : (node.imported.name ?? node.imported.value);
     return page === null ? exportOf(specifier, name, this.#file) : valueIn(page, name);
   }
@@ -272,6 +283,9 @@ export class Inference {
     const place = this.slotOf(fn);
     if (place === null) return null;
     const { call, slot } = place;
+    const callee = this.of(call.callee);
+    // What named("name", fn) gives is called with what it passes on.
+    if (isFunctionKind(callee) && callee.returnsArgument === place.index) return this.#given(call, index);
     if (index < slot.parameters.length) return slot.parameters[index] ?? null;
     if (!slot.passesArguments) return null;
     const passed = call.arguments.slice(place.index + 1, place.index + 2 + index);
@@ -318,17 +332,29 @@ export class Inference {
     return properties.length === 1 && properties[0].kind === "init" ? tasksOnly(this.of(properties[0].value)) : null;
   }
 
+  /** A class of this file. @param {Node} node @returns {Class} */
+  #classOf(node) {
+    return { constructs: this.#instanceOf(node), members: (name) => this.#memberOf(node, name, true) ?? null };
+  }
+
   /** An instance of a class of this file. @param {Node} node @returns {Members} */
   #instanceOf(node) {
     return {
       members: (name) => {
-        const found = node.body.body.filter((/** @type {Node} */ m) => !m.static && keyName(m) === name);
-        const members = found.filter((/** @type {Node} */ m) => m.value?.type !== "TSEmptyBodyFunctionExpression");
-        if (members.length > 1) return null;
-        if (members.length === 1) return this.#ofMember(members[0], node);
-        return this.#ofParameterProperty(node, name) ?? this.#inherited(node, name);
+        const member = this.#memberOf(node, name, false);
+        return member === undefined ? (this.#ofParameterProperty(node, name) ?? this.#inherited(node, name)) : member;
       },
     };
+  }
+
+  /** @param {Node} node a class @param {string} name @param {boolean} isStatic @returns {Kind | undefined} none: not there */
+  #memberOf(node, name, isStatic) {
+    const found = node.body.body.filter(
+      (/** @type {Node} */ m) => Boolean(m.static) === isStatic && keyName(m) === name,
+    );
+    const members = found.filter((/** @type {Node} */ m) => m.value?.type !== "TSEmptyBodyFunctionExpression");
+    if (members.length === 0) return undefined;
+    return members.length === 1 ? this.#ofMember(members[0], node) : null;
   }
 
   /** @param {Node} member @param {Node} owner @returns {Kind} */
@@ -453,5 +479,10 @@ export class Inference {
 
 /** A generator function, if it is a task's for sure; whatever else it is stays what it is. @param {Kind} kind @returns {Kind} */
 function tasksOnly(kind) {
-  return isFunctionKind(kind) && isOperation(kind.returns) && !isTasks(kind.returns) ? null : kind;
+  return isFunctionKind(kind) && ofTasks(kind.returns) === null && kind.returns !== null ? null : kind;
+}
+
+/** The same of a generator itself. @param {Kind} kind @returns {Kind} */
+function ofTasks(kind) {
+  return isOperation(kind) && !isTasks(kind) ? null : kind;
 }

@@ -8,12 +8,14 @@ import { CLASSES, PAGES } from "./vocabulary.js";
  * @typedef {{ gives: Kind, generator?: boolean, task?: () => boolean }} Operation
  *   Something to drive. `generator`: what a generator function of the program gives, which may be no task's; `task` says
  *   whether it is one.
- * @typedef {{ takes: Record<number, Slot>, parameters?: Kind[], returns: Kind }} FunctionKind
+ * @typedef {{ takes: Record<number, Slot>, parameters?: Kind[], returns: Kind, returnsArgument?: number }} FunctionKind
  *   `takes`: its parameters that are functions, by their index. `parameters`: what they all are, where that is written.
+ *   `returnsArgument`: the index of the argument whose kind the result has.
  * @typedef {{ parameters: Kind[], passesArguments?: boolean, list?: boolean }} Slot
  *   A parameter that is a function, or a list of them; what the function is called with; and whether the arguments that
  *   follow are passed on to it.
- * @typedef {{ constructs: Kind }} Class
+ * @typedef {{ constructs: Kind, members?: (name: string) => Kind }} Class
+ *   `members` are its static ones.
  * @typedef {{ page: string }} Namespace
  * @typedef {{ members: (name: string) => Kind }} Members
  *   An object, or an instance of a class, of the program's own.
@@ -63,7 +65,7 @@ export function memberOf(kind, name) {
   if (typeof kind === "string") return own(CLASSES[kind], name);
   if (kind === null || Array.isArray(kind)) return null;
   if ("page" in kind) return valueIn(kind.page, name);
-  return "members" in kind ? kind.members(name) : null;
+  return "members" in kind ? (kind.members?.(name) ?? null) : null;
 }
 
 /** @param {Kind} kind @param {number} index @returns {Kind} */

@@ -6,8 +6,9 @@ import { enclosingFunction, isFunction, nodesIn, outermost, propertyName } from 
 /**
  * @import { Operation, Slot } from "./kind.js"
  * @import { Node } from "./syntax.js"
- * @typedef {"discarded" | "yielded" | "awaited" | "returned" | "value" | "using" | "other"} Use
- *   What becomes of an operation where it stands; `other` is all that may lead to its being driven.
+ * @typedef {"discarded" | "yielded" | "awaited" | "returned" | "value" | "asked" | "using" | "other"} Use
+ *   What becomes of an operation where it stands; `asked`: whether it is there at all, and that by a name it may have been
+ *   given; `other` is all that may lead to its being driven.
  */
 
 const messages = {
@@ -44,6 +45,7 @@ const ITERATOR_METHODS = new Set(["next", "return", "throw"]);
 const PROMISE_METHODS = new Set(["all", "allSettled", "any", "race", "resolve"]);
 const LOOK_AT_VALUES = new Set(["console", "expect", "JSON", "Number", "String"]);
 const TEST_RUNNERS = new Set(["@jest/globals", "bun:test", "vitest"]);
+const NO_ARITHMETIC = new Set(["=", "??=", "||=", "&&="]);
 const IDENTITY = new Set(["==", "!=", "===", "!==", "instanceof", "in"]);
 /** Where a name of an operation may stand wrongly. */
 const USES_OF_NAMES = new Set([
@@ -199,7 +201,7 @@ function create(context) {
   /** @param {Node} node @param {Operation} kind */
   function checkUse(node, kind) {
     const use = useOf(node, kind);
-    if (use === "other") {
+    if (use === "other" || use === "asked") {
       checkHeld(node, kind);
       return;
     }
@@ -224,8 +226,9 @@ function create(context) {
     const variable = kinds.variableOf(parent.id);
     const references = variable?.references.filter((/** @type {any} */ reference) => reference.isRead()) ?? [];
     if (references.length === 0 || variable.defs.length !== 1) return;
-    const asValue = references.every((/** @type {any} */ { identifier }) => useOf(identifier, kind) === "value");
-    if (!asValue || kinds.of(parent.id) !== kind) return;
+    const uses = references.map((/** @type {any} */ { identifier }) => useOf(identifier, kind));
+    const asValue = uses.every((/** @type {Use} */ use) => use === "value" || use === "asked");
+    if (!asValue || !uses.includes("value") || kinds.of(parent.id) !== kind) return;
     context.report({
       node,
       messageId: "neverDriven",
@@ -273,7 +276,7 @@ function create(context) {
       case "BinaryExpression":
         return IDENTITY.has(parent.operator) && node.type !== "CallExpression" ? "other" : comparison(parent, kind);
       case "AssignmentExpression":
-        return parent.operator === "=" ? "other" : truth(kind);
+        return NO_ARITHMETIC.has(parent.operator) ? "other" : truth(kind);
       case "CallExpression":
         return parent.callee !== at && looksAtValues(parent.callee) ? truth(kind) : "other";
       case "LogicalExpression":
@@ -282,7 +285,9 @@ function create(context) {
       case "WhileStatement":
       case "DoWhileStatement":
         // What may be missing may be asked for.
-        return node.type === "CallExpression" && at.type !== "ChainExpression" ? truth(kind) : "other";
+        return node.type === "CallExpression" && at.type !== "ChainExpression" ? truth(kind) : "asked";
+      case "SwitchStatement":
+        return truth(kind);
       default:
         return "other";
     }

@@ -27,6 +27,8 @@ export interface FunctionKind {
   /** By the parameter's index. */
   takes: Record<number, Slot>;
   returns: Kind;
+  /** The index of the argument whose type the result has. */
+  returnsArgument?: number;
 }
 
 /** A parameter that takes a function, or an array of them. */
@@ -192,7 +194,12 @@ class Reader {
       takes[index] = slot;
       if (signature.hasRestParameter && index === parameters.length - 2) slot.passesArguments = true;
     }
-    return { takes, returns: await this.kindOf((await this.checker.getReturnTypeOfSignature(signature))!) };
+    const returned = (await this.checker.getReturnTypeOfSignature(signature))!;
+    const kind: FunctionKind = { takes, returns: await this.kindOf(returned) };
+    if (!returned.isTypeParameter()) return kind;
+    const types = await Promise.all(parameters.map((parameter) => this.checker.getTypeOfSymbol(parameter)));
+    const index = types.findIndex((type) => type?.id === returned.id);
+    return index < 0 ? kind : { ...kind, returnsArgument: index };
   }
 
   async #slotOf(declared: Type): Promise<Slot | undefined> {
@@ -228,7 +235,7 @@ function withoutWhatMattersNot({ pages, classes }: Vocabulary): Vocabulary {
       index,
       { ...slot, parameters: slot.parameters.map(pruned) },
     ]);
-    return { takes: Object.fromEntries(takes), returns: pruned(kind.returns) };
+    return { ...kind, takes: Object.fromEntries(takes), returns: pruned(kind.returns) };
   };
   const prune = (names: Record<string, Kind>): Record<string, Kind> => {
     const left = Object.entries(names).map(([name, kind]): [string, Kind] => [name, pruned(kind)]);

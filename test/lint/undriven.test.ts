@@ -110,6 +110,18 @@ function* f() { if (yield* inbox.receive()) return (yield* inbox.receive()) + 1;
     becomes: `import { socket } from "tribun/socket"; function* f() { const bytes = yield* socket().recv(10); return bytes.length; }`,
   },
   {
+    title: "a variable that is asked for, and then used as what the operation gives",
+    code: `import { socket } from "tribun/socket"; function* f() { const bytes = socket().recv(10); if (bytes && !0) return bytes.length; }`,
+    says: ["`bytes` is an operation, and not what driving it gives: write `bytes = yield* socket().recv(10)`."],
+    becomes: `import { socket } from "tribun/socket"; function* f() { const bytes = yield* socket().recv(10); if (bytes && !0) return bytes.length; }`,
+  },
+  {
+    title: "an operation in a switch",
+    code: `import { openMemoryChannel } from "tribun"; const [, inbox] = openMemoryChannel<string>(0); function* f() { switch (inbox.receive()) { case "stop": return; } }`,
+    says: [VALUE("inbox.receive()")],
+    becomes: `import { openMemoryChannel } from "tribun"; const [, inbox] = openMemoryChannel<string>(0); function* f() { switch (yield* inbox.receive()) { case "stop": return; } }`,
+  },
+  {
     title: "a task that returns an operation",
     code: `import { run, sleep } from "tribun"; run(function* () { return sleep(1); });`,
     says: ["The task would return `sleep(1)` itself, which nobody has driven: write `return yield* sleep(1)`."],
@@ -129,6 +141,12 @@ function* f() { yield* nap(1); yield* hazmat.waitReadable(0); yield* checkpoint(
     code: `const { sleep } = await import("tribun"); function* f() { sleep(1); }`,
     says: [DRIVE("sleep(1)")],
     becomes: `const { sleep } = await import("tribun"); function* f() { yield* sleep(1); }`,
+  },
+  {
+    title: "require()",
+    code: `const { sleep } = require("tribun"); const hazmat = require("tribun/hazmat"); function* f() { sleep(1); hazmat.yieldBriefly(); }`,
+    says: [DRIVE("sleep(1)"), DRIVE("hazmat.yieldBriefly()")],
+    becomes: `const { sleep } = require("tribun"); const hazmat = require("tribun/hazmat"); function* f() { yield* sleep(1); yield* hazmat.yieldBriefly(); }`,
   },
   {
     title: "methods of what `new` and the library's functions make",
@@ -245,6 +263,25 @@ async function* main() { yield* work(1); yield* more(); } main();`,
     becomes: `class Server { *serve() { yield* this.accept(); } *accept() {} } const server = new Server(); server.serve(); import { sleep } from "tribun"; const tool = { *use() { yield* sleep(1); } }; tool.use();`,
   },
   {
+    title: "static methods",
+    code: `import { Lock, sleep } from "tribun"; class Pool { static lock = new Lock(); static async *open() { yield* sleep(1); return new Pool(); } } async function* f() { Pool.open(); await Pool.open(); Pool.lock.acquire(); }`,
+    says: ["`Pool.open()` runs nothing", "`await` does not drive `Pool.open()`", DRIVE("Pool.lock.acquire()")],
+    becomes: `import { Lock, sleep } from "tribun"; class Pool { static lock = new Lock(); static async *open() { yield* sleep(1); return new Pool(); } } async function* f() { yield* Pool.open(); yield* Pool.open(); yield* Pool.lock.acquire(); }`,
+  },
+  {
+    title: "a function that was given a name, or protection",
+    code: `import { named, openNursery } from "tribun"; import { enableKiProtection } from "tribun/hazmat"; const work = named("work", function* () {}), safe = enableKiProtection(function* () {});
+function* f() { work(); safe(); yield* openNursery(named("body", function* (nursery) { nursery.start(work); nursery.startSoon(safe()); })); }`,
+    says: [
+      "`work()` runs nothing",
+      "`safe()` runs nothing",
+      DRIVE("nursery.start(work)"),
+      CALLED("nursery.startSoon()", "safe()", "nursery.startSoon(safe)"),
+    ],
+    becomes: `import { named, openNursery } from "tribun"; import { enableKiProtection } from "tribun/hazmat"; const work = named("work", function* () {}), safe = enableKiProtection(function* () {});
+function* f() { yield* work(); yield* safe(); yield* openNursery(named("body", function* (nursery) { yield* nursery.start(work); nursery.startSoon(safe); })); }`,
+  },
+  {
     title: "a generator function that calls itself",
     code: `function* walk(tree) { if (tree) walk(tree.left); }`,
     says: ["`walk(tree.left)` runs nothing"],
@@ -265,6 +302,12 @@ function* f() { work(1); rest(); again(); lock.acquire(); sleep(1); nap(); serve
     ],
     becomes: `import serve, { work, rest, again, lock, sleep } from "./modules/pool.ts"; import { nap } from "./modules/names.js";
 function* f() { yield* work(1); yield* rest(); yield* again(); yield* lock.acquire(); yield* sleep(1); yield* nap(); yield* serve(); }`,
+  },
+  {
+    title: "other modules as a whole",
+    code: `import * as pool from "./modules/pool.ts"; const names = await import("./modules/names.ts"); function* f() { pool.work(1); pool.lock.acquire(); names.nap(); }`,
+    says: ["`pool.work(1)` runs nothing", DRIVE("pool.lock.acquire()"), DRIVE("names.nap()")],
+    becomes: `import * as pool from "./modules/pool.ts"; const names = await import("./modules/names.ts"); function* f() { yield* pool.work(1); yield* pool.lock.acquire(); yield* names.nap(); }`,
   },
   {
     title: "methods and fields of other modules' classes, and what those inherit",
@@ -435,7 +478,23 @@ function* f(op: Operation<void>) { yield* all([() => sleep(1), work]); yield* ra
   ],
   [
     "a conditional operation that is driven or asked for",
-    `import { Lock, sleep } from "tribun"; function* f(a?: Lock, b?: boolean) { yield* (b ? sleep(1) : sleep(2)); const op = a?.acquire(); if (op) yield* op; const or = a?.acquire() ?? sleep(1); yield* or; }`,
+    `import { Lock, sleep } from "tribun"; function* f(a?: Lock, b?: boolean) { yield* (b ? sleep(1) : sleep(2)); const op = a?.acquire(); if (op) yield* op; const or = a?.acquire() ?? sleep(1); yield* or; const asked = sleep(1); if (asked) return; }`,
+  ],
+  [
+    "an operation that takes the place of none",
+    `import { sleep } from "tribun"; function* f(later) { let op; op ??= sleep(1); later ||= sleep(2); later &&= sleep(3); yield* op; yield* later; }`,
+  ],
+  [
+    "a generator that was set going before it was returned",
+    `function* machine() { const a = yield "start"; a; } function boot() { const it = machine(); it.next(); return it; } boot(); export const started = () => { const it = machine(); it.next(); return it; }; started();`,
+  ],
+  [
+    "a require() of the program's own, and of other modules",
+    `const { sleep } = require("timers"); sleep(1); const pool = require("./modules/missing.ts"); pool.sleep(1); function f(require) { const { sleep } = require("tribun"); sleep(1); } require(name).sleep(1); require().sleep(1);`,
+  ],
+  [
+    "static members that are none, or that are an instance's",
+    `import { Event, Lock } from "tribun"; class A { static wait() {} *wait() {} static lock = null; lock = new Lock(); static get ready() { return make(); } } A.wait(); A.gone(); A.lock.acquire(); A.ready.wait(); class B extends A {} B.wait(); new A();`,
   ],
   [
     "names that are not the library's",
