@@ -1,6 +1,6 @@
 import { KeyboardInterrupt, UsageError } from "../errors.ts";
 import { notResumed } from "./by-hand.ts";
-import { CancelScope, type ScopeOutcome } from "./cancel-scope.ts";
+import { CancelScope, ScopeRun, type ScopeOutcome } from "./cancel-scope.ts";
 import { describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkCoroutine, checkTaskFunction } from "./frame-operation.ts";
@@ -131,8 +131,9 @@ export class Nursery {
   }
 
   *#serve(scope: CancelScope, made: Coroutine<unknown>): Generator<Trap, void, any> {
+    const served: Operation<unknown> = new ScopeRun("nursery.startService()", scope, () => made, null);
     try {
-      yield* scope.run(() => made);
+      yield* served;
     } finally {
       (this.#services as Set<CancelScope>).delete(scope);
     }

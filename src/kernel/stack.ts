@@ -19,6 +19,21 @@ const joined = new WeakSet<Error>();
 /** A stack that has grown to so many characters says enough: an error may pass through thousands of frames. */
 const LONGEST_STACK = 10_000;
 
+/** The engine takes ten lines unless told otherwise, of which the library's own can be seven. */
+const DEEPEST = 32;
+
+/** A stack of this place, deep enough to have a dozen of the program's lines in it. */
+export function deepStack(): Error {
+  const limit: unknown = Error.stackTraceLimit;
+  // A program that wants none has none.
+  if (typeof limit !== "number" || limit === 0 || limit >= DEEPEST) return new Error();
+  // It may be frozen: then the stack is as deep as it is.
+  Reflect.set(Error, "stackTraceLimit", DEEPEST);
+  const stack = new Error();
+  Reflect.set(Error, "stackTraceLimit", limit);
+  return stack;
+}
+
 /** Called where an error passes from a frame to the one around it, with the latter on the engine's stack. */
 export function joinStacks(error: Error): void {
   if (Object.isFrozen(error)) return;

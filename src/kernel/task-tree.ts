@@ -116,11 +116,17 @@ class Lines {
     }
     const indentation = "  ".repeat(Math.min(depth, DEEPEST_INDENTATION));
     const level = depth > DEEPEST_INDENTATION ? `(level ${depth}) ` : "";
-    this.#lines.push(`${indentation}${level}${line()}`);
+    // Names, and what blocks a task, are the program's texts: each is a line all the same.
+    this.#lines.push(`${indentation}${level}${line().replaceAll(/\s*[\r\n]\s*/g, " ")}`);
+  }
+
+  /** So many tasks do not fit. */
+  leaveOut(tasks: number): void {
+    this.#tasksLeftOut += tasks;
+    this.#leftOut = true;
   }
 
   addTask(depth: number, task: Task): void {
-    if (this.full) this.#tasksLeftOut++;
     this.add(depth, () => `${task.name}: ${task.status()}${task.scope.cause === null ? "" : ", cancelled"}`);
     if (this.full) return;
     const stack = task.stack();
@@ -142,6 +148,10 @@ function writeBelow(root: Task, depth: number, lines: Lines): void {
   for (let item = todo.pop(); item !== undefined; item = todo.pop()) {
     const { depth } = item;
     if ("task" in item) {
+      if (lines.full) {
+        lines.leaveOut(tasksBelow(item.task).length);
+        continue;
+      }
       lines.addTask(depth, item.task);
       todo.push({ depth: depth + 1, opened: openedBy(item.task), index: 0 });
       continue;

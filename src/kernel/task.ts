@@ -5,6 +5,7 @@ import type { Nursery } from "./nursery.ts";
 import { DONE, type Coroutine, type Trap } from "./operation.ts";
 import type { ParkingLot } from "./parking-lot.ts";
 import type { Runner } from "./runner.ts";
+import { deepStack } from "./stack.ts";
 import type { Blocker } from "./suspension.ts";
 import { taskOfContext, thread } from "./thread.ts";
 import { placeOf } from "./undriven.ts";
@@ -26,6 +27,12 @@ export const TaskState = {
 export const SCHEDULE_POINT = 1;
 export const CANCEL_POINT = 2;
 export const CHECKPOINT: number = SCHEDULE_POINT | CANCEL_POINT;
+
+/** The columns differ: of the call that made an operation, and of the `yield*` that drives it. */
+function endsIn(lines: readonly string[], last: readonly string[]): boolean {
+  const lineOf = (place: string | undefined): string | undefined => place?.replace(/:\d+\)?$/, "");
+  return last.every((place, index) => lineOf(place) === lineOf(lines[lines.length - last.length + index]));
+}
 
 /**
  * A task: a coroutine of its own in the tree of nurseries. Made by `nursery.startSoon`, `nursery.start` and
@@ -146,7 +153,7 @@ export class Task {
     const suspension = this.suspension as Blocker;
     const what = suspension.describe?.() ?? suspension.operationName;
     const within = this.customSleepData;
-    return typeof within === "string" ? `${within}, in ${what}` : what;
+    return typeof within === "string" && within !== what ? `${within}, in ${what}` : what;
   }
 
   /**
@@ -161,13 +168,16 @@ export class Task {
    */
   stack(): string[] {
     if (this.state === TaskState.Exited) return [];
-    const lines = this.isCaller ? placeOf({ origin: new Error() }) : [];
+    const lines = this.isCaller ? placeOf({ origin: deepStack() }) : [];
     if (lines.length === 0 && this.suspension !== null) lines.push(...placeOf(this.suspension));
     for (let frame = this.frame; frame !== null; frame = frame.parent) {
       // What `() => lock.acquire()` gives is an operation, whose own line that is.
       const iterator: object = frame.iterator;
-      if ("origin" in iterator && iterator !== this.suspension) lines.push(...placeOf(iterator as Blocker));
-      if (frame.opener !== null) lines.push(...placeOf(frame.opener));
+      const isOperation = "origin" in iterator;
+      if (isOperation && iterator !== this.suspension) lines.push(...placeOf(iterator as Blocker));
+      const around = frame.opener === null ? [] : placeOf(frame.opener);
+      // A body that gives an operation is called where what it is the body of is driven: its stack has those lines.
+      if (!isOperation || !endsIn(lines, around)) lines.push(...around);
     }
     return lines;
   }

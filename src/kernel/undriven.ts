@@ -1,4 +1,4 @@
-import { programLines } from "./stack.ts";
+import { deepStack, programLines } from "./stack.ts";
 
 /**
  * Finds operations that nobody drove: `sleep(1)` with the `yield*` forgotten is the mistake everyone makes.
@@ -71,7 +71,7 @@ function noteMadeWithCare(operation: Drivable, before: Drivable): void {
   if (!before.used) remember(before);
   if (ledger.stacks > 0) {
     ledger.stacks--;
-    operation.origin = new Error();
+    operation.origin = deepStack();
   }
 }
 

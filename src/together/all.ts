@@ -1,3 +1,4 @@
+import { named } from "../kernel/named.ts";
 import { openNursery } from "../kernel/nursery.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
@@ -31,9 +32,10 @@ function* run(bodies: readonly (() => Coroutine<unknown>)[]): Generator<Trap, un
   const results: unknown[] = bodies.map(() => undefined);
   yield* openNursery(function* (nursery) {
     for (const [index, body] of bodies.entries()) {
-      nursery.startSoon(function* () {
+      const work = function* (): Generator<Trap, void, any> {
         results[index] = yield* call(() => coroutineOf(body(), `all(bodies): bodies[${index}]`));
-      });
+      };
+      nursery.startSoon(named(body, work));
     }
   });
   return results;

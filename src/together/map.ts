@@ -1,5 +1,6 @@
 import { ExceptionGroup } from "../kernel/exception-group.ts";
 import { call } from "../kernel/frame-operation.ts";
+import { named } from "../kernel/named.ts";
 import { openNursery } from "../kernel/nursery.ts";
 import { currentEffectiveDeadline } from "../kernel/timeouts.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
@@ -66,7 +67,7 @@ function* run<I, T>(
         const step = left.next();
         if (step.done === true) return false;
         exhausted = false;
-        nursery.startSoon(work, step.value, taken++);
+        nursery.startSoon(task, step.value, taken++);
         return true;
       };
       function* work(item: I, index: number): Generator<Trap, void, any> {
@@ -74,6 +75,7 @@ function* run<I, T>(
         // Cancelled, also from outside: no more are begun, though what runs may be shielded.
         if (!exhausted && currentEffectiveDeadline() !== -Infinity) startOne();
       }
+      const task = named(fn, work);
       while (taken < concurrency && startOne());
     });
   } catch (error) {

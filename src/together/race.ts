@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { call } from "../kernel/frame-operation.ts";
+import { named } from "../kernel/named.ts";
 import { openNursery } from "../kernel/nursery.ts";
 import type { Coroutine, Operation, Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
@@ -28,11 +29,12 @@ function* run<T>(bodies: readonly (() => Coroutine<T>)[]): Generator<Trap, T, an
   let winner: { readonly value: T } | undefined;
   yield* openNursery(function* (nursery) {
     for (const [index, body] of bodies.entries()) {
-      nursery.startSoon(function* () {
+      const work = function* (): Generator<Trap, void, any> {
         const value: T = yield* call(() => coroutineOf(body(), `race(bodies): bodies[${index}]`));
         winner ??= { value };
         nursery.cancelScope.cancel("another body of the race() has won");
-      });
+      };
+      nursery.startSoon(named(body, work));
     }
   });
   if (winner !== undefined) return winner.value;

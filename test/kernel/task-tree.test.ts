@@ -13,15 +13,18 @@ import {
   all,
   call,
   fromPromise,
+  map,
   moveOnAfter,
   named,
   openMemoryChannel,
   openNursery,
+  race,
   run,
   runSync,
   sleep,
   sleepForever,
   taskTree,
+  untilStopRequested,
 } from "../../src/index.ts";
 import {
   Abort,
@@ -134,6 +137,88 @@ test("where each task is suspended, innermost first, through scopes, nurseries a
       expect(currentTask().stack()[0]).toMatch(/^at body \(.*task-tree\.test\.ts.*\)$/);
       nursery.cancelScope.cancel();
     });
+  });
+});
+
+test("through a dozen generators that delegate to one another, all the way down into a lock", () => {
+  const lock = new Lock();
+  const chain = {
+    // Plain ones in both kinds of test: of asynchronous ones the engine keeps no stack.
+    *link(left: number): Generator<any, void, any> {
+      if (left > 1) yield* chain.link(left - 1);
+      else yield* lock.acquire();
+    },
+  };
+  virtual(() =>
+    openNursery(function* (nursery) {
+      yield* lock.acquire();
+      nursery.startSoon(chain.link, 12);
+      yield* waitAllTasksBlocked();
+      const [task] = nursery.childTasks;
+      expect(task!.status()).toBe("Lock.acquire(), in ParkingLot.park()");
+      expect(task!.stack().map((line) => line.replace(/ \(.*/, ""))).toEqual(
+        Array.from({ length: 12 }, () => "at link"),
+      );
+      nursery.cancelScope.cancel();
+    }),
+  );
+});
+
+test("how deep the program's own stacks are is left as it was, also where it cannot be changed", () => {
+  const limits: unknown[] = [];
+  virtual(function* () {
+    yield* yieldBriefly();
+    limits.push(Error.stackTraceLimit, new Error().stack!.split("\n").length);
+  });
+  expect(limits).toEqual([Error.stackTraceLimit, expect.any(Number)]);
+  expect(limits[1]).toBeLessThanOrEqual(Error.stackTraceLimit + 1);
+  const script = `
+    import { runSync, sleep, taskTree } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
+    Object.freeze(Error);
+    runSync(function* main() { yield* sleep(1); console.log(taskTree().split(" (")[0]); });
+  `;
+  const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", script]);
+  expect(`${stdout}${stderr}`).toBe("main: running\n  at main\n");
+});
+
+describe("what a task is called", () => {
+  test("services, and what all(), race() and map() start, by the names of their functions", () => {
+    const names: string[] = [];
+    const note = function* (): Generator<any, void, any> {
+      names.push(currentTask().name);
+    };
+    virtual(function* () {
+      yield* openNursery(function* (nursery) {
+        nursery.startService(named("service", note));
+        nursery.startService(named(() => {}, note));
+      });
+      yield* all([named("of all()", note), () => note()]);
+      yield* race([named("of race()", note)]);
+      yield* map([1], named("of map()", note));
+    });
+    expect(names).toEqual(["service", "(anonymous)", "of all()", "(anonymous)", "of race()", "of map()"]);
+  });
+
+  test("a name, or a text of the program's, of several lines takes one", () => {
+    let tree = "";
+    virtual(
+      named("main", () =>
+        openNursery(function* (nursery) {
+          nursery.startSoon(
+            named("two\r\n  lines", function* () {
+              const wait = yieldIndefinitely(() => Abort.SUCCEEDED);
+              const task = currentTask();
+              currentCallSoonThreadAndSignalSafe()(() => (task.customSleepData = "a\nb"));
+              yield* wait;
+            }),
+          );
+          yield* waitAllTasksBlocked();
+          tree = taskTree();
+          nursery.cancelScope.cancel();
+        }),
+      ),
+    );
+    expect(shape(tree)).toEqual(["main: running", "  nursery", "    two lines: a b, in yieldIndefinitely()"]);
   });
 });
 
@@ -271,6 +356,42 @@ describe("what a task does", () => {
       ],
       ["main: running", "  nursery", "    starter: sleepForever()", "    service: sleepForever()"],
     ]);
+  });
+
+  test("until it is asked to stop, as a service: said once, in the scope that ends it", () => {
+    expect(statusIn(() => untilStopRequested() as any)).toBe("untilStopRequested()");
+    let tree = "";
+    virtual(
+      named("main", () =>
+        openNursery(function* (nursery) {
+          nursery.startService(named("service", untilStopRequested));
+          yield* waitAllTasksBlocked();
+          tree = taskTree();
+        }),
+      ),
+    );
+    expect(shape(tree)).toEqual([
+      "main: running",
+      "  nursery",
+      "    service: untilStopRequested()",
+      "      nursery.startService()",
+    ]);
+  });
+
+  test("in a body that leaves its call to another: its line stands once", () => {
+    virtual(() =>
+      openNursery(function* (nursery) {
+        nursery.startSoon(function* worker() {
+          yield* moveOnAfter(10, () => sleepForever());
+        });
+        yield* waitAllTasksBlocked();
+        const [task] = nursery.childTasks;
+        const lines = task!.stack();
+        expect(lines).toHaveLength(1);
+        expect(lines[0]).toStartWith("at worker (");
+        nursery.cancelScope.cancel();
+      }),
+    );
   });
 
   test("what whoever blocked it has put down as text", () => {
@@ -507,6 +628,35 @@ describe("what is large", () => {
     expect(trees[2]).toEndWith(`\n… and ${100 - children(trees[2]!)} more tasks`);
     expect(children(trees[3]!)).toBe(100);
   });
+});
+
+test("tasks that are left out are counted with all that is below them, and system tasks with them", () => {
+  let trees: string[] = [];
+  virtual(
+    named("main", () =>
+      openNursery(function* (nursery) {
+        spawnSystemTask(sleepForever);
+        for (let i = 0; i < 3; i++) {
+          nursery.startSoon(
+            named("child", () =>
+              openNursery(function* (inner) {
+                for (let j = 0; j < 4; j++) inner.startSoon(named("grandchild", sleepForever));
+              }),
+            ),
+          );
+        }
+        yield* waitAllTasksBlocked();
+        const lines = taskTree().split("\n");
+        trees = lines.map((_, index) => taskTree({ limit: index + 1 }));
+        nursery.cancelScope.cancel();
+      }),
+    ),
+  );
+  const isTask = (line: string): boolean => /^ *(main|child|grandchild|sleepForever): /.test(line);
+  for (const tree of trees) {
+    const left = /\n… and (\d+) more tasks?$/.exec(tree)?.[1] ?? 0;
+    expect(tree.split("\n").filter(isTask).length + Number(left)).toBe(1 + 3 + 12 + 1);
+  }
 });
 
 test("bad limits are refused", () => {
