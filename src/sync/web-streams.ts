@@ -3,7 +3,7 @@
  * have it. `to…Stream` give the channel's end to code outside the run; the pumps are for a task that moves what a stream
  * has, or wants.
  */
-import { Cancelled, EndOfChannel, RunFinishedError } from "../errors.ts";
+import { Cancelled, EndOfChannel, RunFinishedError, UsageError } from "../errors.ts";
 import { currentCallSoonThreadAndSignalSafe, spawnSystemTask, type CallSoon, type Operation } from "../hazmat.ts";
 import { fromPromise } from "../kernel/promise.ts";
 import type { Trap } from "../kernel/operation.ts";
@@ -169,18 +169,24 @@ class InRun {
   /** What the operation gives that `make` makes, done by a system task. Rejects with RunFinishedError when the run ends first. */
   result<T>(make: () => Operation<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const isOver = (): void => reject(new RunFinishedError("the run that this channel belongs to is over"));
     this.#queue(() => {
-      spawnSystemTask(function* forOutside() {
-        try {
-          resolve(yield* make());
-        } catch (error) {
-          if (!(error instanceof Cancelled)) reject(error);
-          else {
-            reject(new RunFinishedError("the run that this channel belongs to is over"));
-            throw error;
+      try {
+        spawnSystemTask(function* forOutside() {
+          try {
+            resolve(yield* make());
+          } catch (error) {
+            if (!(error instanceof Cancelled)) reject(error);
+            else {
+              isOver();
+              throw error;
+            }
           }
-        }
-      });
+        });
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        isOver(); // calls are still served when the system tasks have ended
+      }
     }, reject);
     return promise;
   }

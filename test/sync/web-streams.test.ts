@@ -3,16 +3,19 @@ import {
   BrokenResourceError,
   CancelScope,
   RunFinishedError,
+  named,
   openMemoryChannel,
   openNursery,
   fromPromise,
   pumpFromStream,
   pumpToStream,
   run,
+  sleepForever,
   toAsyncIterable,
   toReadableStream,
   toWritableStream,
 } from "../../src/index.ts";
+import { spawnSystemTask } from "../../src/hazmat.ts";
 import { waitAllTasksBlocked } from "../../src/testing.ts";
 import { errorOf, thrownBy } from "../kernel/programs.ts";
 
@@ -66,6 +69,25 @@ describe("toAsyncIterable(channel)", () => {
     expect(await rejection(values!.next())).toBeInstanceOf(RunFinishedError);
     await values!.return!();
   });
+});
+
+test("what is asked for when the system tasks have ended already fails with RunFinishedError, and the run does not", async () => {
+  const asked: Promise<unknown>[] = [];
+  let ask = (): void => {};
+  const value = await run(
+    function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      const values = toAsyncIterable(receive);
+      const writer = toWritableStream(send).getWriter();
+      ask = () => void asked.push(rejection(values.next()), rejection(writer.write(1)));
+      spawnSystemTask(named("the last one", sleepForever));
+      yield* waitAllTasksBlocked();
+      return "the run's value";
+    },
+    { instruments: [{ taskExited: (task) => task.name === "the last one" && ask() }] },
+  );
+  expect(value).toBe("the run's value");
+  expect(await Promise.all(asked)).toEqual([expect.any(RunFinishedError), expect.any(RunFinishedError)]);
 });
 
 describe("toReadableStream(channel)", () => {
