@@ -34,7 +34,11 @@ export interface RunOptions {
    * turn on Bun's loop 300. Windows' Ctrl-Break counts as Ctrl-C, but waits for main's next checkpoint in both modes.
    */
   readonly restrictKeyboardInterruptToCheckpoints?: boolean;
-  /** Whether a run in which nothing can wake anything ends with DeadlockError. Default: true in runSync, false in run. */
+  /**
+   * Whether a run in which nothing can wake anything ends with DeadlockError. Default: true in runSync, false in run, where
+   * other code of the program may; what it holds for a way in there is a promise that is waited for, an AbortSignal that main
+   * or a scope listens to, and a Worker's handle.
+   */
   readonly deadlockDetection?: boolean;
   /**
    * Whether SIGQUIT (Ctrl-\ at a terminal, `kill -QUIT`) prints the tree of tasks (see `taskTree`) to standard error, in

@@ -181,7 +181,7 @@ class LoopHost implements Host {
       this.#schedule();
       return false;
     }
-    if (ms === Infinity && this.#deadlockDetection && runner.isStuck && !runner.awaitsPromises) {
+    if (ms === Infinity && this.#deadlockDetection && runner.isStuck && !runner.awaitsTheHost) {
       if (!runner.deadlock()) throw stillStuck(runner);
       return true;
     }

@@ -73,6 +73,8 @@ export class Runner {
   readonly idleWaiters: IdleWait[] = [];
   /** Tasks in `fromPromise` and `abortable`. */
   readonly promiseWaits: Set<{ giveUp(error: Error): void }> = new Set();
+  /** What listens for scopes, main's among them, to AbortSignals that are not aborted yet. */
+  readonly signalsHeard: Set<object> = new Set();
   readonly strictExceptionGroups: boolean;
   readonly stepper: Stepper;
   readonly rootTask: Task;
@@ -289,6 +291,17 @@ export class Runner {
       !this.entryQueue.isOpenToThreads &&
       !this.entryQueue.threadsCalled
     );
+  }
+
+  /** One of {@link signalsHeard} has heard its own. It may have been the last that could wake anything. */
+  signalCame(listener: object): void {
+    this.signalsHeard.delete(listener);
+    if (this.asleep) this.host.wake();
+  }
+
+  /** Whether a promise or an AbortSignal could wake something, if the host's loop turned. */
+  get awaitsTheHost(): boolean {
+    return this.awaitsPromises || this.signalsHeard.size > 0;
   }
 
   /** Whether a promise could wake something, if the host's loop turned. */

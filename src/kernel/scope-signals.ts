@@ -1,4 +1,5 @@
 import type { CancelScope } from "./cancel-scope.ts";
+import type { Runner } from "./runner.ts";
 
 /**
  * Who listens to a signal: one listener serves all scopes, since an EventTarget looks through all it has for each that is
@@ -26,6 +27,7 @@ export class ScopeSignals {
 
   /** Its source has aborted. The reason is one, whatever it looks like: nobody asked for grace. */
   cancel(): void {
+    this.#runner.signalCame(this);
     this.#scope.cancelFor("explicit", (this.#source as AbortSignal).reason);
   }
 
@@ -37,6 +39,7 @@ export class ScopeSignals {
       this.cancel();
       return;
     }
+    this.#runner.signalsHeard.add(this);
     const all = listening.get(source);
     if (all !== undefined) all.add(this);
     else {
@@ -49,10 +52,16 @@ export class ScopeSignals {
   unlisten(): void {
     const source = this.#source;
     if (source === null) return;
+    this.#runner.signalsHeard.delete(this);
     const all = listening.get(source);
     if (all === undefined || !all.delete(this) || all.size > 0) return;
     listening.delete(source);
     source.removeEventListener("abort", cancelAll);
+  }
+
+  /** The run of its scope, which has been entered. */
+  get #runner(): Runner {
+    return this.#scope.runner as Runner;
   }
 
   get signal(): AbortSignal {

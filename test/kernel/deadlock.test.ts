@@ -187,6 +187,28 @@ describe("it is no deadlock", () => {
     );
   });
 
+  test("while main or a scope listens to an AbortSignal that Bun's loop may abort; one that is aborted is no way on", async () => {
+    const aborted = (): AbortSignal => {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort("no longer needed"), 5);
+      return controller.signal;
+    };
+    const options = { deadlockDetection: true };
+    const rejection = (main: () => any, signal?: AbortSignal): Promise<unknown> =>
+      run(main, { ...options, signal }).catch((error: unknown) => error);
+    expect(await rejection(sleepForever, aborted())).toBe("no longer needed");
+    await run(() => new CancelScope({ signal: aborted() }).run(sleepForever), options);
+    const afterwards = function* (): Generator<any, void, any> {
+      yield* new CancelScope({ signal: aborted() }).run(sleepForever);
+      yield* new CancelScope({ signal: new AbortController().signal }).run(() => sleep(1));
+      yield* sleepForever();
+    };
+    expect(await rejection(afterwards)).toBeInstanceOf(DeadlockError);
+    const shielded = (): any => new CancelScope({ shield: true }).run(sleepForever);
+    expect(await rejection(shielded, aborted())).toBeInstanceOf(DeadlockError);
+    expect(await rejection(shielded, AbortSignal.abort("at once"))).toBeInstanceOf(DeadlockError);
+  });
+
   test("in run(), where the host's code may wake somebody, unless one asks", async () => {
     const lot = new ParkingLot();
     setTimeout(() => lot.unpark(), 5);
