@@ -14,6 +14,17 @@ export interface Event {
   readonly args?: Record<string, unknown>;
 }
 
+const COMMON = ["ph", "pid", "tid"];
+/** By the phase, the fields that the format knows and viewers may need. */
+const FIELDS: Record<string, readonly string[]> = {
+  M: [...COMMON, "name", "args"],
+  B: [...COMMON, "name", "cat", "ts", "args"],
+  E: [...COMMON, "ts", "args"],
+  i: [...COMMON, "name", "cat", "ts", "s"],
+  s: [...COMMON, "name", "cat", "ts", "id"],
+  f: [...COMMON, "name", "cat", "ts", "id", "bp"],
+};
+
 /** What viewers do with a file that has no end: they take the events that are there. */
 export function readTrace(path: string): Event[] {
   const text = readFileSync(path, "utf8");
@@ -24,13 +35,17 @@ export function readTrace(path: string): Event[] {
 export function mistakes(events: readonly Event[], isOver = true): string[] {
   const wrong: string[] = [];
   const open = new Map<number, string[]>();
-  const arrows = new Map<number, "s" | "f">();
+  /** Where each arrow begins; viewers find its end by the name, the category and the number together. */
+  const arrows = new Map<number, Event | "ended">();
   const named = new Set<number>();
   let last = 0;
   for (const [index, event] of events.entries()) {
     const { ph, pid, tid, name, ts, id } = event;
     const say = (what: string): void => void wrong.push(`event ${index} (${JSON.stringify(event)}): ${what}`);
     if (!Number.isSafeInteger(pid) || !Number.isSafeInteger(tid)) say("pid and tid must be whole numbers");
+    if (pid !== events[0]!.pid) say("of another process");
+    for (const field of Object.keys(event))
+      if (!FIELDS[ph]?.includes(field)) say(`no field of such an event: ${field}`);
     if (ph === "M") {
       if (!["process_name", "thread_name", "thread_sort_index"].includes(name ?? "")) say("unknown metadata");
       const value = event.args?.[name === "thread_sort_index" ? "sort_index" : "name"];
@@ -39,13 +54,13 @@ export function mistakes(events: readonly Event[], isOver = true): string[] {
       continue;
     }
     if (!named.has(tid)) say("a track that has no name yet");
-    if (typeof ts !== "number" || !(ts >= last)) say(`its time is before the last one, ${last}`);
+    if (ph !== "E" && (typeof name !== "string" || typeof event.cat !== "string")) say("without a name or a category");
+    if (typeof ts !== "number" || !(ts >= last && ts < Infinity)) say(`its time is before the last one, ${last}`);
     last = ts ?? last;
     const stack = open.get(tid) ?? [];
     open.set(tid, stack);
     switch (ph) {
       case "B":
-        if (typeof name !== "string") say("a slice without a name");
         stack.push(name ?? "");
         break;
       case "E":
@@ -55,16 +70,21 @@ export function mistakes(events: readonly Event[], isOver = true): string[] {
         if (event.s !== "t") say("an instant without its scope");
         break;
       case "s":
+        if (!Number.isSafeInteger(id)) say("an arrow without a number");
         if (arrows.has(id!)) say("an arrow that has begun already");
         if (stack.length === 0) say("an arrow that begins outside of a slice");
-        arrows.set(id!, "s");
+        arrows.set(id!, event);
         break;
-      case "f":
-        if (arrows.get(id!) !== "s") say("an arrow that ends and has not begun");
+      case "f": {
+        const begun = arrows.get(id!);
+        if (begun === undefined || begun === "ended") say("an arrow that ends and has not begun, or has ended");
+        else if (begun.name !== name || begun.cat !== event.cat)
+          say("an arrow that is called otherwise where it begins");
         if (event.bp !== "e") say("an arrow that does not end in its slice");
         if (stack.length === 0) say("an arrow that ends outside of a slice");
-        arrows.set(id!, "f");
+        arrows.set(id!, "ended");
         break;
+      }
       default:
         say("an unknown phase");
     }

@@ -84,6 +84,60 @@ for (const host of ["run", "runSync"]) {
   });
 }
 
+test("the rules are kept by no file by chance: each of these breaks one", () => {
+  const track = { ph: "M", name: "thread_name", pid: 1, tid: 2, args: { name: "a" } };
+  const at = (ts: number, event: object): object => ({ pid: 1, tid: 2, ts, name: "x", cat: "c", ...event });
+  const begin = at(1, { ph: "B" });
+  const broken: object[][] = [
+    [begin],
+    [track, { ...begin, pid: 1.5 }],
+    [track, { ...begin, pid: 2 }],
+    [track, { ...begin, name: undefined }],
+    [track, { ...begin, cat: undefined }],
+    [track, { ...begin, ts: Number.NaN }],
+    [track, { ...begin, dur: 5 }],
+    [track, begin, { ph: "E", pid: 1, tid: 2, ts: 0 }],
+    [track, { ph: "E", pid: 1, tid: 2, ts: 2 }],
+    [track, at(1, { ph: "i" })],
+    [track, at(1, { ph: "s", id: 1 })],
+    [track, begin, at(1, { ph: "s" })],
+    [track, begin, at(1, { ph: "s", id: 1 }), at(2, { ph: "s", id: 1 })],
+    [track, begin, at(1, { ph: "f", id: 1, bp: "e" })],
+    [track, begin, at(1, { ph: "s", id: 1 }), at(2, { ph: "f", id: 1 })],
+    [track, begin, at(1, { ph: "s", id: 1 }), at(2, { ph: "f", id: 1, bp: "e", name: "y" })],
+    [track, begin, at(1, { ph: "X", dur: 1 })],
+    [{ ...track, args: {} }],
+    [{ ...track, name: "thread" }],
+  ];
+  for (const events of broken) expect(mistakes(events as Event[], false)).not.toEqual([]);
+  expect(mistakes([track, begin] as Event[], false)).toEqual([]);
+  expect(mistakes([track, begin] as Event[])).not.toEqual([]);
+});
+
+test("a run that fails, and names that JSON has to escape: the file is whole", () => {
+  const path = fresh();
+  const name = '\u0000\ud800"\\\n</script>\u2028';
+  const error = thrownBy(() =>
+    runSync(
+      () =>
+        openNursery(function* (nursery) {
+          nursery.startSoon(
+            named(name, function* () {
+              yield* sleep(1);
+              throw new Error("of the program");
+            }),
+          );
+          yield* sleepForever();
+        }),
+      { instruments: [new TraceFile(path)] },
+    ),
+  );
+  expect(error.message).toContain("errors in a nursery");
+  const events = JSON.parse(readFileSync(path, "utf8")) as Event[];
+  expect(mistakes(events)).toEqual([]);
+  expect(trackOf(events, name).at(-1)).toMatchObject({ ph: "E", args: { next: "ended" } });
+});
+
 test("a task's track: an arrow from the step that started it, its steps, what it did next, and its end", () => {
   const path = fresh();
   runSync(
