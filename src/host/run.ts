@@ -115,8 +115,12 @@ class LoopHost implements Host {
       this.#calledWithin = true;
       return;
     }
-    this.#passing = true;
     const runner = this.#runner;
+    if (runner.givenUp !== null) {
+      this.#end(runner.givenUp);
+      return;
+    }
+    this.#passing = true;
     runner.asleep = false;
     this.#turnBegan = performance.now();
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -240,7 +244,7 @@ class LoopHost implements Host {
     const finish = (): void => {
       this.#runner.close();
       try {
-        if (failure !== null) throw outOfTheLoop(failure);
+        if (failure !== null) throw failure === this.#runner.givenUp ? failure : outOfTheLoop(failure);
         this.#resolve(this.#runner.outcome(this.#signal));
       } catch (error) {
         this.#reject(error);

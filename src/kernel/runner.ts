@@ -487,6 +487,16 @@ export class Runner {
     (this.mainNursery?.cancelScope ?? this.rootScope).cancelFor("shutdown", error);
   }
 
+  /**
+   * The run is to end as it stands, with `error`: its tasks are stepped no more. For one that was cancelled and still
+   * does not end; only a host that shares its thread can do so.
+   */
+  giveUp(error: Error): void {
+    this.givenUp = error;
+    this.host.wake();
+  }
+  givenUp: Error | null = null;
+
   /** The tree of tasks as text, of so many lines at most. */
   tree(limit: number = LONGEST_MESSAGE): string {
     return treeOf(this, limit);

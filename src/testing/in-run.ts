@@ -10,6 +10,8 @@ import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import type { TaskFunction, Trap } from "../kernel/operation.ts";
 import type { Task } from "../kernel/task.ts";
 import { Belongings } from "./belongings.ts";
+import { TestEnd } from "./test-end.ts";
+import { withSeed } from "./with-seed.ts";
 
 /** The options of {@link run}, of which the clock and the seed can be more here; and what {@link inRun} itself does. */
 export interface InRunOptions extends Omit<RunOptions, "clock" | "seed"> {
@@ -69,7 +71,7 @@ export function inRun<A extends unknown[]>(
     const got = describe(checkLeftovers);
     throw new TypeError(`inRun(body, { checkLeftovers }): checkLeftovers must be true or false, not ${got}`);
   }
-  const once = async (args: A, seed: number | undefined): Promise<void> => {
+  const once = async (args: A, seed: number | undefined, end: TestEnd): Promise<void> => {
     const theClock = typeof clock === "function" ? clock() : clock;
     const runOptions = {
       deadlockDetection: true,
@@ -78,25 +80,27 @@ export function inRun<A extends unknown[]>(
       ...(seed === undefined ? {} : { seed }),
     };
     if (!checkLeftovers) {
-      await run(mainOf(name, body, args, null), runOptions);
+      await end.cancels(() => run(mainOf(name, body, args, null), runOptions));
       return;
     }
     const tasks: string[] = [];
     using belongings = new Belongings();
-    await run(mainOf(name, body, args, tasks), runOptions);
+    await end.cancels(() => run(mainOf(name, body, args, tasks), runOptions));
     const left = [...tasks, ...(await belongings.leftBehind())];
     if (left.length === 0) return;
     throw new AssertionError({ message: `the test left behind: ${left.join("; ")}` });
   };
-  return async (...args) => {
+  const attempt = async (args: A, end: TestEnd): Promise<void> => {
     for (const each of seedsOf(seed, seeds)) {
+      if (end.hasCome) return;
       try {
-        await once(args, each);
+        await once(args, each, end);
       } catch (error) {
         throw Number.isSafeInteger(each) ? withSeed(error, each as number) : error;
       }
     }
   };
+  return (...args) => TestEnd.of((end) => attempt(args, end));
 }
 
 /** Where `fn` was called, for the name of a main task that has none: a test that timed out is known by it. */
@@ -156,11 +160,4 @@ function* seedsOf(seed: number | "random" | undefined, seeds: number | undefined
   else {
     for (let i = 1; i <= (seeds ?? 1); i++) yield seed === "random" ? Math.floor(Math.random() * 2 ** 32) : i;
   }
-}
-
-/** The error itself, with the seed in its message, where that can be written. */
-function withSeed(error: unknown, seed: number): unknown {
-  const note = `(with the seed ${seed}: inRun(body, { seed: ${seed} }) makes the same order again)`;
-  if (error instanceof Error && Reflect.set(error, "message", `${error.message.trimEnd()}\n\n${note}`)) return error;
-  return new Error(`${describe(error)}\n\n${note}`, { cause: error });
 }

@@ -7,6 +7,7 @@ import {
   CancelScope,
   DeadlockError,
   Event,
+  ExceptionGroup,
   UsageError,
   call,
   currentTime,
@@ -67,6 +68,20 @@ test("a run in a run is refused with the name of the one under way", async () =>
     yield* fromPromise(run(() => sleep(0)));
   })().catch((thrown: unknown) => thrown);
   expect(String(error)).toContain("a run is under way on this thread already (main task ");
+});
+
+test("so is a test in a test, which goes on", async () => {
+  const trail: string[] = [];
+  await inRun(async function* outer() {
+    try {
+      yield* fromPromise(inRun(() => sleep(0))());
+    } catch (error) {
+      trail.push(String(error));
+    }
+    yield* sleep(0);
+    trail.push("outer went on");
+  })();
+  expect(trail).toEqual([expect.stringContaining("(main task outer: "), "outer went on"]);
 });
 
 describe("what test.each gives is handed on", () => {
@@ -206,15 +221,10 @@ describe("seeds", () => {
     }
   });
 
-  test("bun:test prints it", () => {
-    const child = Bun.spawnSync([process.execPath, "test", "./test/testing/programs/seeded-failure.ts"], {
-      cwd: fileURLToPath(new URL("../..", import.meta.url)),
-      env: { ...process.env, NO_COLOR: "1" },
-    });
-    expect(child.exitCode).toBe(1);
-    expect(child.stderr.toString()).toMatch(
-      /\(with the seed \d+: inRun\(body, \{ seed: \d+ \}\) makes the same order again\)/,
-    );
+  test("bun:test prints it, also where it prints the errors of a group and not the group", () => {
+    const { output } = printedOf("seeded-failure.ts");
+    const notes = output.matchAll(/\(with the seed (\d+): inRun\(body, \{ seed: \1 \}\) makes the same order again\)/g);
+    expect([...notes]).toHaveLength(2);
   });
 
   test("what fails is the error itself, of its own class", async () => {
@@ -231,6 +241,8 @@ describe("seeds", () => {
 
   test.each([
     ["a text", "mine"],
+    ["nothing", undefined],
+    ["a group of nothing that can be written", new ExceptionGroup(["mine"], "group")],
     ["a frozen error", Object.freeze(new Error("mine"))],
   ])("%s, whose message cannot be written, becomes the cause of one that names the seed", async (_, thrown) => {
     const fails = inRun(
@@ -241,8 +253,32 @@ describe("seeds", () => {
     );
     const error = await failure(fails);
     expect(error.cause).toBe(thrown);
-    expect(error.message).toContain("mine");
-    expect(error.message).toContain("with the seed 1:");
+    expect(error.message).toContain(thrown instanceof Error ? thrown.message : String(thrown));
+    expect(error.message.match(/with the seed 1:/g)).toHaveLength(1);
+  });
+
+  test("of a group, an error that can be written has it as well, since bun:test prints the errors and not the group", async () => {
+    const mine = [
+      Object.freeze(new Error("frozen")),
+      new ExceptionGroup(["text", new Error("mine")], "inner"),
+      new Error("last"),
+    ];
+    const group = new ExceptionGroup(mine, "outer");
+    const fails = inRun(
+      function* () {
+        throw group;
+      },
+      { seed: 5 },
+    );
+    expect(await failure(fails)).toBe(group);
+    const noted = (error: any): boolean => error.message.endsWith("makes the same order again)");
+    expect([group, ...group.leaves()].map((error) => error instanceof Error && noted(error))).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
   });
 
   test("wrong ones are refused at once, but for a number, which run judges", async () => {
@@ -254,6 +290,62 @@ describe("seeds", () => {
     expect(await failure(inRun(order, { seed: 1.5 }))).toBeInstanceOf(RangeError);
     expect(await failure(inRun(order, { seed: null as never }))).toBeInstanceOf(TypeError);
     expect(thrownBy(() => inRun(order, null as never))).toBeInstanceOf(TypeError);
+  });
+});
+
+describe("a test that bun:test does not wait for any longer", () => {
+  const { output, results } = printedOf("timed-out.ts");
+  /** What was printed for the nth of them. */
+  const printed = (n: number): string => output.split(/^\(pass\) .*$/m)[n]!;
+  const cancelled = "The run was cancelled. It stood here:\n";
+  const givenUp = "It did not end within 1000 ms of that, and was given up";
+
+  test("fails, and leaves the thread free for the one after it", () => {
+    expect(results).toEqual([
+      "fail waits for ever",
+      "pass after it",
+      "fail spins",
+      "pass after it",
+      "fail hangs in an await",
+      "pass after it",
+      "fail shields itself",
+      "pass after it",
+      "fail does not wait",
+      "pass after it",
+      "fail with a hook that makes a run > waits",
+      "pass with a hook that makes a run > after it",
+      "fail with a hook that throws > waits",
+      "pass after it",
+    ]);
+    expect(output).not.toContain("Unhandled error");
+  });
+
+  test("has its run cancelled, so that it cleans up, and shows where it stood", () => {
+    expect(output).toContain("cleaned up");
+    expect(printed(0)).toContain(`${cancelled}waitsForEver: `);
+    expect(printed(0)).toContain("failAfter(ms, body)");
+  });
+
+  test("names the seed of the run, and begins no other", () => {
+    expect(printed(1)).toContain(`${cancelled}spins: `);
+    expect(printed(1)).toContain("(with the seed 1: ");
+  });
+
+  test("is given up if that does not end it; what cannot be stopped disturbs nobody", () => {
+    expect(printed(2)).toContain(`${cancelled}hangs: `);
+    expect(printed(2)).toContain(givenUp);
+    expect(output).toContain("went on");
+    expect(output).not.toContain("never written");
+    expect(printed(3)).toContain(`${cancelled}shields: `);
+    expect(printed(3)).toContain(givenUp);
+  });
+
+  test("may just not have waited for its run", () => {
+    expect(printed(4)).toContain(`${cancelled}stray: `);
+  });
+
+  test("has its run cancelled by a run of its hooks, and is told nevertheless", () => {
+    expect(printed(5)).toContain(`${cancelled}waits: `);
   });
 });
 
@@ -384,6 +476,19 @@ describe("a test passes that leaves nothing behind", () => {
     expect(process.listenerCount("worker")).toBe(before);
   });
 });
+
+/** What bun:test makes of one of the programs beside this. */
+function printedOf(program: string): { output: string; results: string[] } {
+  const { stdout, stderr } = Bun.spawnSync([process.execPath, "test", `./test/testing/programs/${program}`], {
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  const output = stdout.toString() + stderr.toString();
+  return {
+    output,
+    results: [...output.matchAll(/^\((pass|fail)\) (.*) \[.*$/gm)].map(([, how, name]) => `${how} ${name}`),
+  };
+}
 
 /** What the test that `inRun` made fails with. */
 async function failure(test: () => Promise<void>): Promise<any> {

@@ -1,4 +1,4 @@
-/** A test that fails with some seeds: what bun:test prints of it is looked at. */
+/** Tests that fail with some seeds: what bun:test prints of it is looked at. */
 import { expect, test } from "bun:test";
 import { openNursery } from "../../../src/index.ts";
 import { inRun } from "../../../src/testing.ts";
@@ -18,5 +18,19 @@ test(
       expect(ran).toEqual([0, 1, 2]);
     },
     { seeds: 50 },
+  ),
+);
+
+test(
+  "fails in a child, so that what fails is a group",
+  inRun(
+    function* () {
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          throw new Error("mine");
+        });
+      });
+    },
+    { seed: 5 },
   ),
 );
