@@ -125,7 +125,7 @@ export function begin(
     throw new UsageError(
       `${what}(): a run is under way on this thread already (main task ${mainOf(thread.runner)}), and a thread has one at ` +
         "a time: start tasks in its nurseries, send into it by a channel or callSoon, or make the second run after it, or in " +
-        "a Worker; a test that timed out leaves its run behind",
+        "a Worker; a test that timed out leaves its run behind, unless inRun made it",
     );
   }
   if (taskTreeOnQuit) TreeOnQuit.check(what);

@@ -7,11 +7,18 @@ const LOOK_EVERY = 5;
 /** Where the system lists this process's descriptors; null where it does not. */
 const FOLDER = { linux: "/proc/self/fd", darwin: "/dev/fd", freebsd: "/dev/fd" }[process.platform as string] ?? null;
 
+interface AWorker {
+  /** -1 once it has ended. */
+  readonly threadId: number;
+  /** Node's have one; of the web's Bun does not tell it. */
+  readonly threadName?: string;
+}
+
 /** What belongs to this process from here on: the descriptors that get opened, and the Workers that get made. */
 export class Belongings implements Disposable {
   readonly #before = descriptors();
-  readonly #workers = new Set<{ readonly threadId: number }>();
-  readonly #note = (worker: { readonly threadId: number }): void => void this.#workers.add(worker);
+  readonly #workers = new Set<AWorker>();
+  readonly #note = (worker: AWorker): void => void this.#workers.add(worker);
 
   constructor() {
     process.on("worker", this.#note);
@@ -31,7 +38,9 @@ export class Belongings implements Disposable {
 
   #now(): string[] {
     const left: string[] = [];
-    for (const { threadId } of this.#workers) if (threadId !== -1) left.push(`a Worker, thread ${threadId}`);
+    for (const { threadId, threadName } of this.#workers) {
+      if (threadId !== -1) left.push(`a Worker, thread ${threadId}${threadName ? `, named ${threadName}` : ""}`);
+    }
     const opened = [...descriptors()].filter(([fd, identity]) => this.#before.get(fd) !== identity);
     const targets = new Map(opened.map(([fd]) => [fd, targetOf(fd)]));
     for (const fd of loopsOf(targets)) targets.delete(fd);

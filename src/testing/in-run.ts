@@ -33,6 +33,10 @@ export interface InRunOptions extends Omit<RunOptions, "clock" | "seed"> {
 
 const OPTIONS: OptionNames<InRunOptions> = { ...RUN_OPTIONS, seeds: true, checkLeftovers: true };
 
+const WAY_OUT =
+  "(what it makes or opens it is to end or close before it is over, by `using` or `finally`: { checkLeftovers: false } is " +
+  "for what cannot be)";
+
 /**
  * A function for `bun:test` that makes a run whose main task is `body`:
  *
@@ -40,8 +44,11 @@ const OPTIONS: OptionNames<InRunOptions> = { ...RUN_OPTIONS, seeds: true, checkL
  *
  * The test passes when `body` returns, and fails with what it throws. What `test.each` gives is handed on to `body`. The
  * options are those of {@link run}, and more; a run in which nothing can wake anything ends with DeadlockError, unless
- * `deadlockDetection` is false. A test that runs into `bun:test`'s timeout leaves its run behind, and later ones on that
- * thread are refused.
+ * `deadlockDetection` is false.
+ *
+ * **Timeouts.** A test that runs into `bun:test`'s timeout, or does not wait for the promise, fails with TooSlowError and
+ * the tree of its tasks. Its run is cancelled, and given up if it has not ended a second later, so that the next test
+ * can make one. Not in concurrent tests, of which `bun:test` does not tell the end.
  *
  * **Seeds.** `{ seeds: 20 }` runs the test in 20 orders, `{ seed: "random" }` in a new one each time. The message of what
  * fails says with which seed it did: given as `{ seed: 17 }`, that number makes the same order again.
@@ -51,7 +58,7 @@ const OPTIONS: OptionNames<InRunOptions> = { ...RUN_OPTIONS, seeds: true, checkL
  * that was not open before, a second later. Descriptors can be seen on Linux, on macOS, and on FreeBSD where fdescfs is
  * mounted at /dev/fd; on Windows they are not looked at. What other code of the process opens meanwhile counts too, as do a
  * connection that `fetch` keeps alive and what Bun opens for its first `fs.watch`: `{ checkLeftovers: false }` is for
- * tests that cannot avoid that.
+ * tests that cannot avoid that. Timers of JavaScript's own are not looked for.
  *
  * Trio: `trio.testing.trio_test`, which looks for none of this.
  *
@@ -88,7 +95,7 @@ export function inRun<A extends unknown[]>(
     await end.cancels(() => run(mainOf(name, body, args, tasks), runOptions));
     const left = [...tasks, ...(await belongings.leftBehind())];
     if (left.length === 0) return;
-    throw new AssertionError({ message: `the test left behind: ${left.join("; ")}` });
+    throw new AssertionError({ message: `the test left behind: ${left.join("; ")}\n\n${WAY_OUT}` });
   };
   const attempt = async (args: A, end: TestEnd): Promise<void> => {
     for (const each of seedsOf(seed, seeds)) {
@@ -128,7 +135,10 @@ function mainOf<A extends unknown[]>(
       if (passes > 0 && currentStatistics().tasksRunnable === 0) break;
       yield* yieldBrieflyNoCancel();
     }
-    for (const task of systemTasks()) if (isNew(task)) left.push(`system task ${task.name}, in ${task.waitsFor()}`);
+    for (const task of systemTasks()) {
+      if (isNew(task))
+        left.push([`system task ${task.name}, in ${task.waitsFor()}`, ...task.stack().slice(0, 1)].join(" "));
+    }
   });
 }
 

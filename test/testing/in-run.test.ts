@@ -361,9 +361,10 @@ describe("a test fails that leaves behind", () => {
       }),
     );
     expect(error).toBeInstanceOf(AssertionError);
-    expect(error.message).toBe(
-      "the test left behind: system task watcher, in sleep(); system task spinner, in a schedule point",
+    expect(error.message).toMatch(
+      /^the test left behind: system task watcher, in sleep\(\) at .*in-run.*; system task spinner, in a schedule point at .*in-run.*\n\n\(/,
     );
+    expect(error.message).toContain("{ checkLeftovers: false }");
   });
 
   test.skipIf(noList !== "")(`a descriptor${noList}`, async () => {
@@ -377,7 +378,7 @@ describe("a test fails that leaves behind", () => {
     );
     closeSync(fd);
     expect(error).toBeInstanceOf(AssertionError);
-    expect(error.message).toBe(`the test left behind: descriptor ${fd}, ${realpathSync(path)}`);
+    expect(error.message).toStartWith(`the test left behind: descriptor ${fd}, ${realpathSync(path)}\n\n`);
   });
 
   test.skipIf(noList !== "")(`one that has the number of another, which it closed${noList}`, async () => {
@@ -393,16 +394,16 @@ describe("a test fails that leaves behind", () => {
   });
 
   test.each([
-    ["Worker of the web's", (code: string) => new Worker(URL.createObjectURL(new Blob([code])))],
-    ["Worker of Node's", (code: string) => new NodeWorker(code, { eval: true })],
-  ])("a %s", async (_, make) => {
+    ["Worker of the web's", "", (code: string) => new Worker(URL.createObjectURL(new Blob([code])))],
+    ["Worker of Node's", ", named mine", (code: string) => new NodeWorker(code, { eval: true, name: "mine" })],
+  ])("a %s", async (_, named, make) => {
     const workers: { terminate(): unknown }[] = [];
     const error = await failure(
       inRun(function* () {
         workers.push(make("setInterval(() => {}, 1000);"));
       }),
     );
-    expect(error.message).toMatch(/^the test left behind: a Worker, thread \d+$/);
+    expect(error.message).toMatch(new RegExp(`^the test left behind: a Worker, thread \\d+${named}\n`));
     await Promise.all(workers.map((worker) => worker.terminate()));
   });
 
