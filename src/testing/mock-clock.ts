@@ -66,12 +66,13 @@ export class MockClock implements Clock {
    * Moves the clock forward by `ms` milliseconds. Deadlines that this makes due count at once for `yieldIfCancelled`;
    * sleepers wake and blocked tasks are aborted in the next pass. Not a checkpoint.
    *
-   * @throws TypeError, RangeError for what is no number, NaN, negative or infinite.
+   * @throws TypeError, RangeError for what is no number, NaN or negative, and if the clock would be at Infinity.
    */
   jump(ms: number): void {
     checkDuration(ms, "clock.jump(ms): ms");
-    if (ms === Infinity) throw new RangeError("clock.jump(ms): ms must be finite");
-    this.#moveTo(this.currentTime() + ms);
+    const time = this.currentTime() + ms;
+    if (time === Infinity) throw new RangeError(`clock.jump(ms): the clock cannot jump by ${ms} ms, to Infinity`);
+    this.#moveTo(time);
     this.#changed();
   }
 

@@ -3,6 +3,7 @@ import { AssertionError } from "node:assert";
 import { expect, test } from "bun:test";
 import {
   BrokenResourceError,
+  BusyResourceError,
   Cancelled,
   CancelScope,
   ClosedResourceError,
@@ -26,7 +27,7 @@ import {
   memoryStreamOneWayPair,
   memoryStreamPair,
 } from "../../src/testing.ts";
-import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
+import { errorOf, passes, thrownBy, virtual } from "../kernel/programs.ts";
 
 /** `stream` with some of its methods replaced. The others know nothing of it. */
 function changed<S extends object>(stream: S, changes: Record<string | symbol, unknown>): S {
@@ -70,12 +71,19 @@ function byReference([s, r]: OneWay): OneWay {
   ];
 }
 
-/** Calls `method` and turns what it throws into something else. */
-function* otherwise(method: () => any, instead: (error: unknown) => unknown): Generator<any, any, any> {
+/** Calls `method` and turns what it throws into something else; Cancelled comes out after `onCancelled`. */
+function* otherwise(
+  method: () => any,
+  instead: (error: unknown) => unknown,
+  onCancelled?: () => void,
+): Generator<any, any, any> {
   try {
     return yield* call(method);
   } catch (error) {
-    if (isCancelled(error)) throw error;
+    if (isCancelled(error)) {
+      onCancelled?.();
+      throw error;
+    }
     return instead(error);
   }
 }
@@ -383,6 +391,87 @@ const BROKEN: readonly Case<OneWay>[] = [
     ["after operations that were cancelled", "sendAll() in a cancelled scope returned"],
   ],
   [
+    "an empty send that a receiveSome takes for the end, if it waits",
+    ([s, r]) => {
+      let waiting: CancelScope | undefined;
+      return [
+        changed(s, {
+          *sendAll(data: Uint8Array) {
+            yield* s.sendAll(data);
+            if (data.length === 0) waiting?.cancel();
+          },
+        }),
+        changed(r, {
+          receiveSome(maxBytes?: number) {
+            const receiving = r.receiveSome(maxBytes);
+            return call(function* () {
+              yield* passes(9);
+              const scope = (waiting = new CancelScope());
+              const data = yield* scope.run(() => receiving);
+              waiting = undefined;
+              return data ?? new Uint8Array();
+            });
+          },
+        }),
+      ];
+    },
+    ["sending nothing has no meaning for a receiveSome() that waits", "the stream ended after 0 of 1 bytes"],
+  ],
+  [
+    "a sendAll that sends what fits",
+    sending((s) => ({
+      sendAll: (data: ArrayBufferView) =>
+        s.sendAll(data.byteLength > 65_536 ? new Uint8Array(data.buffer, 0, 65_536) : data),
+    })),
+    ["one sendAll() sends all of it, however much", "the stream ended after 65536 of 1048576 bytes"],
+  ],
+  [
+    "a receiveSome that is refused, and lets the next one in",
+    receiving((r) => {
+      const lock = new Lock();
+      let busy = false;
+      return {
+        receiveSome(maxBytes?: number) {
+          return call(function* () {
+            try {
+              if (busy) throw new BusyResourceError("busy");
+              busy = true;
+              using _held = yield* lock.acquire();
+              return yield* r.receiveSome(maxBytes);
+            } finally {
+              busy = false;
+            }
+          });
+        },
+      };
+    }),
+    ["a second receiveSome() at once", "the second receiveSome(), tried again, waits"],
+  ],
+  [
+    "a receiveSome that gives again what came after one that was cancelled",
+    receiving((r) => {
+      let wasCancelled = false;
+      let again: Uint8Array | undefined;
+      return {
+        receiveSome(maxBytes?: number) {
+          const receiving = again === undefined ? r.receiveSome(maxBytes) : yieldBriefly();
+          return call(function* (): Generator<any, any, any> {
+            const data =
+              (yield* otherwise(
+                () => receiving,
+                (error) => raise(error as Error),
+                () => (wasCancelled = true),
+              )) ?? again;
+            again = wasCancelled ? data : undefined;
+            wasCancelled = false;
+            return data;
+          });
+        },
+      };
+    }),
+    ["a receiveSome() that is cancelled as data comes", "gave 1 bytes: the stream should have ended"],
+  ],
+  [
     "a stream that a cancelled operation spoils",
     sending((s) => {
       let spoilt = false;
@@ -458,6 +547,32 @@ const CLOGGED: readonly Case<OneWay>[] = [
       [title, "threw nothing: it should have thrown BusyResourceError"],
     ],
   ),
+  ...(
+    [
+      ["waitSendAllMightNotBlock", "leaves nothing behind", "it threw BusyResourceError: busy for ever"],
+      ["sendAll", "the stream can be used, or is broken", "the next sendAll() threw BusyResourceError"],
+    ] as const
+  ).map(([method, ...says]): Case<OneWay> => [
+    `a sender that stays busy after a ${method} that was cancelled as it waited`,
+    sending((s) => {
+      let busy = false;
+      const use = (name: string, use: () => any): any =>
+        call(function* () {
+          if (busy) throw new BusyResourceError("busy for ever");
+          yield* yieldBriefly();
+          yield* otherwise(
+            use,
+            (error) => raise(error as Error),
+            () => (busy = name === method),
+          );
+        });
+      return {
+        sendAll: (data: Uint8Array) => use("sendAll", () => s.sendAll(data)),
+        waitSendAllMightNotBlock: () => use("waitSendAllMightNotBlock", () => s.waitSendAllMightNotBlock()),
+      };
+    }),
+    says,
+  ]),
   [
     "a second sendAll that disturbs the first",
     sending((s) => {
@@ -549,6 +664,19 @@ const HANGING: readonly Case<OneWay>[] = [
       };
     }),
     ["and then the end, and again the end"],
+  ],
+  [
+    "a sender's close() of which who receives learns nothing",
+    sending((s) => {
+      let closed = false;
+      const judged = (method: () => any) => () => (closed ? raise(new ClosedResourceError("closed")) : method());
+      return {
+        sendAll: (data: Uint8Array) => call(judged(() => s.sendAll(data))),
+        waitSendAllMightNotBlock: () => call(judged(() => s.waitSendAllMightNotBlock())),
+        close: () => (closed = true),
+      };
+    }),
+    ["a receiveSome() that waits gets the end, or BrokenResourceError, at the sender's close()"],
   ],
   [
     "a close that leaves who receives waiting",
@@ -700,6 +828,32 @@ const HALF: readonly (readonly [
     },
     ["sendEof() ends one way", "ClosedResourceError: again"],
   ],
+  [
+    "a sendEof that breaks off who receives at the same end",
+    ([one, other]) => {
+      const receiving = new Set<CancelScope>();
+      return [
+        changed(one, {
+          *sendEof() {
+            yield* one.sendEof();
+            for (const scope of receiving) scope.cancel();
+          },
+          receiveSome(maxBytes?: number) {
+            const operation = one.receiveSome(maxBytes);
+            return call(function* () {
+              const scope = new CancelScope();
+              receiving.add(scope);
+              const data = yield* scope.run(() => operation);
+              receiving.delete(scope);
+              return data ?? raise(new BrokenResourceError("broken off"));
+            });
+          },
+        }),
+        other,
+      ];
+    },
+    ["a sendEof() leaves alone who receives at the same end", "BrokenResourceError: broken off"],
+  ],
 ];
 
 test.each(HALF)("finds, half-closeable, %s", (_, breaks, says) => {
@@ -709,6 +863,29 @@ test.each(HALF)("finds, half-closeable, %s", (_, breaks, says) => {
     }),
     ["checkHalfCloseableStream(): ", ...says],
   );
+});
+
+test("a sendEof of which who receives learns nothing is a DeadlockError whose tree names the check", () => {
+  const error = thrownBy(() =>
+    virtual(() =>
+      checkHalfCloseableStream(function* () {
+        const [one, other] = memoryStreamPair();
+        let sends = 0;
+        return [
+          changed(one, {
+            *sendAll(data: Uint8Array) {
+              sends++;
+              yield* one.sendAll(data);
+            },
+            sendEof: () => (sends === 0 ? yieldBriefly() : one.sendEof()),
+          }),
+          other,
+        ];
+      }),
+    ),
+  );
+  expect(error).toBeInstanceOf(DeadlockError);
+  expect(error.message).toContain("a receiveSome() that waits gets the end at a sendEof()");
 });
 
 test.each(["sendAll", "waitSendAllMightNotBlock"])("finds, clogged, a sendEof that goes past a %s", (method) => {
@@ -805,6 +982,28 @@ test("makers that are no functions are refused at once", () => {
     const pair = memoryStreamPair();
     expect(thrownBy(() => check(pair as never)).message).toContain(`${check.name}(make)`);
     expect(thrownBy(() => check(() => pair as never, null as never)).message).toContain("makeClogged");
+  }
+});
+
+test.each<[string, unknown]>([
+  ["nothing", undefined],
+  ["one stream", memoryStreamPair()[0]],
+  ["no streams", [null, 5]],
+  ["the receiver before the sender", memoryStreamOneWayPair().toReversed()],
+  ["what cannot be closed", [{ sendAll: sleepForever }, memoryStreamOneWayPair()[1]]],
+])("a maker that gives %s is refused with what it should give", (_, made) => {
+  for (const makeClogged of [undefined, lockstepStreamOneWayPair]) {
+    const maker = function* (): Generator<any, any> {
+      return makeClogged === undefined ? made : makeClogged();
+    };
+    const clogged = function* (): Generator<any, any> {
+      return made;
+    };
+    const error = thrownBy(() => virtual(() => checkOneWayStream(maker, makeClogged && clogged)));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toContain(
+      `checkOneWayStream()${makeClogged === undefined ? "" : ", clogged"}: the maker must give`,
+    );
   }
 });
 

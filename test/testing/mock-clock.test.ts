@@ -269,5 +269,8 @@ describe("refuses", () => {
     for (const ms of [-1, Number.NaN, Infinity]) expect(thrownBy(() => clock.jump(ms))).toBeInstanceOf(RangeError);
     expect(thrownBy(() => clock.jump("1" as never))).toBeInstanceOf(TypeError);
     expect(clock.currentTime()).toBe(0);
+    clock.jump(Number.MAX_VALUE);
+    expect(thrownBy(() => clock.jump(Number.MAX_VALUE))).toBeInstanceOf(RangeError);
+    expect(clock.currentTime()).toBe(Number.MAX_VALUE);
   });
 });

@@ -5,7 +5,7 @@ import type { Coroutine, Trap } from "../../hazmat.ts";
 import { CancelScope } from "../../kernel/cancel-scope.ts";
 import { describe } from "../../kernel/describe.ts";
 import { ExceptionGroup } from "../../kernel/exception-group.ts";
-import { call } from "../../kernel/frame-operation.ts";
+import { call, checkCoroutine } from "../../kernel/frame-operation.ts";
 import { waitAllTasksBlocked } from "../../kernel/idle.ts";
 import { named } from "../../kernel/named.ts";
 import { openNursery } from "../../kernel/nursery.ts";
@@ -34,7 +34,7 @@ export function* runChecks<S extends AsyncResource, R extends AsyncResource>(
   checks: Checks<S, R>,
 ): Body {
   for (const [title, check] of Object.entries(checks)) {
-    const [s, r] = yield* call(make);
+    const [s, r] = yield* makePair(checker, make);
     try {
       yield* together(
         named(title, function* () {
@@ -53,6 +53,23 @@ export function* runChecks<S extends AsyncResource, R extends AsyncResource>(
       }
     }
   }
+}
+
+/** @throws TypeError for what is no pair of streams. */
+function* makePair<S, R>(
+  checker: string,
+  make: () => Coroutine<readonly [S, R]>,
+): Generator<Trap, readonly [S, R], any> {
+  const coroutine = checkCoroutine(make(), make, `${checker}: the maker`) as Coroutine<readonly [S, R]>;
+  const made = yield* call(() => coroutine);
+  const [s, r] = Array.isArray(made) ? (made as Partial<SendStream & ReceiveStream>[]) : [];
+  const isFunction = (value: unknown): boolean => typeof value === "function";
+  if ([s?.sendAll, s?.close, r?.receiveSome, r?.close].every(isFunction)) return made;
+  const got = Array.isArray(made) ? `[${made.map(describe).join(", ")}]` : describe(made);
+  throw new TypeError(
+    `${checker}: the maker must give an array of two streams, which have close(), the first with sendAll() and the second ` +
+      `with receiveSome(), not ${got}`,
+  );
 }
 
 /** Runs each body in a task of its own. Of what they throw, the first that is more than Cancelled comes out, as it is. */
@@ -103,19 +120,21 @@ export function* throws(
   fail(`${what} threw nothing: it should have thrown ${kind.name}`);
 }
 
-/** `body`, which has to throw BusyResourceError rather than wait. */
+/** `body`, which has to throw BusyResourceError rather than wait, and to do so each time. */
 export function* isRefused(what: string, body: () => Coroutine<unknown>): Body {
-  let refused = false;
-  yield* together(
-    function* () {
-      yield* throws(what, BusyResourceError, body);
-      refused = true;
-    },
-    function* () {
-      yield* waitAllTasksBlocked();
-      if (!refused) fail(`${what} waits: it should have thrown BusyResourceError`);
-    },
-  );
+  for (const each of [what, `${what}, tried again,`]) {
+    let refused = false;
+    yield* together(
+      function* () {
+        yield* throws(each, BusyResourceError, body);
+        refused = true;
+      },
+      function* () {
+        yield* waitAllTasksBlocked();
+        if (!refused) fail(`${each} waits: it should have thrown BusyResourceError`);
+      },
+    );
+  }
 }
 
 /** `body`, which may throw errors of `kind`. @returns whether it did. */
@@ -180,8 +199,9 @@ export function* receivesAll(r: ReceiveStream, expected: Uint8Array): Body {
     got.set(data, size);
     size += data.length;
   }
+  if (Buffer.compare(got, expected) === 0) return;
   const wrong = got.findIndex((byte, index) => byte !== expected[index]);
-  if (wrong !== -1) fail(`byte ${wrong} of ${size} arrived as ${got[wrong]}: it was sent as ${expected[wrong]}`);
+  fail(`byte ${wrong} of ${size} arrived as ${got[wrong]}: it was sent as ${expected[wrong]}`);
 }
 
 export function* receivesEnd(r: ReceiveStream): Body {

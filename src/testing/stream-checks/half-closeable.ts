@@ -67,6 +67,28 @@ const CHECKS: Checks<HalfCloseableStream, HalfCloseableStream> = {
       () => receivesXAndEnd(one),
     );
   },
+
+  *"a receiveSome() that waits gets the end at a sendEof()"(one, other) {
+    yield* together(
+      () => receivesEnd(other),
+      function* () {
+        yield* waitAllTasksBlocked();
+        yield* checkpoint("sendEof()", () => one.sendEof());
+      },
+    );
+  },
+
+  *"a sendEof() leaves alone who receives at the same end"(one, other) {
+    yield* together(
+      () => receivesAll(one, bytes("x")),
+      function* () {
+        yield* waitAllTasksBlocked();
+        yield* checkpoint("sendEof()", () => one.sendEof());
+        yield* waitAllTasksBlocked();
+        yield* sends(other, bytes("x"));
+      },
+    );
+  },
 };
 
 /** A sendEof() while `sending` waits, which then ends as its end is closed. */

@@ -104,6 +104,7 @@ function* cancelledReceive(s: SendStream, r: ReceiveStream, when: "after" | numb
         got = true;
       });
       if (!got) yield* receivesAll(r, bytes("x"));
+      yield* receivesEnd(r);
     },
     function* () {
       yield* waitAllTasksBlocked();
@@ -135,6 +136,18 @@ const CHECKS: Checks<SendStream, ReceiveStream> = {
         yield* sends(s, bytes("y"));
       },
       () => receivesAll(r, bytes("y")),
+    );
+  },
+
+  *"sending nothing has no meaning for a receiveSome() that waits"(s, r) {
+    yield* together(
+      () => receivesAll(r, bytes("y")),
+      function* () {
+        yield* waitAllTasksBlocked();
+        yield* sends(s, bytes(""));
+        yield* waitAllTasksBlocked();
+        yield* sends(s, bytes("y"));
+      },
     );
   },
 
@@ -203,6 +216,17 @@ const CHECKS: Checks<SendStream, ReceiveStream> = {
     );
   },
 
+  *"one sendAll() sends all of it, however much"(s, r) {
+    const data = Buffer.alloc(2 ** 20, randomBytes(4093));
+    yield* together(
+      function* () {
+        yield* sends(s, data);
+        yield* closes(s); // so that what is lost is missed
+      },
+      () => receivesAll(r, data),
+    );
+  },
+
   *"a receiveSome() that waits gets the end when the sender is closed gracefully"(s, r) {
     yield* together(
       () => receivesEnd(r),
@@ -210,6 +234,15 @@ const CHECKS: Checks<SendStream, ReceiveStream> = {
         yield* waitAllTasksBlocked();
         yield* closes(s);
       },
+    );
+  },
+
+  *"a receiveSome() that waits gets the end, or BrokenResourceError, at the sender's close()"(s, r) {
+    yield* meanwhile(
+      function* () {
+        yield* mayThrow("receiveSome()", BrokenResourceError, () => receivesEnd(r));
+      },
+      () => s.close(),
     );
   },
 
@@ -363,6 +396,18 @@ function* drain(r: ReceiveStream): Body {
   for (;;) yield* r.receiveSome(16_384);
 }
 
+/** `body`, with a receiver that takes whatever comes. */
+function* whileReceiving(r: ReceiveStream, body: () => Body): Body {
+  const draining = new CancelScope();
+  yield* together(
+    function* () {
+      yield* call(body);
+      draining.cancel();
+    },
+    () => draining.run(() => drain(r)),
+  );
+}
+
 /** `body`, and once all is quiet `then`. */
 function* meanwhile(body: () => Body | Operation<void>, then: () => void): Body {
   yield* together(body, function* () {
@@ -409,6 +454,26 @@ const CLOGGED_CHECKS: Checks<SendStream, ReceiveStream> = {
   *"two waitSendAllMightNotBlock() at once: the second is BusyResourceError, and the first goes on"(s, r) {
     const wait = (): Operation<void> => s.waitSendAllMightNotBlock();
     yield* isBusy(r, "the second waitSendAllMightNotBlock()", wait, wait);
+  },
+
+  *"a waitSendAllMightNotBlock() that is cancelled as it waits leaves nothing behind"(s, r) {
+    const waiting = new CancelScope();
+    yield* meanwhile(
+      () => waiting.run(() => s.waitSendAllMightNotBlock()),
+      () => waiting.cancel(),
+    );
+    yield* whileReceiving(r, () => sends(s, MUCH));
+  },
+
+  *"after a sendAll() that was cancelled as it waited, the stream can be used, or is broken"(s, r) {
+    const waiting = new CancelScope();
+    yield* meanwhile(
+      () => waiting.run(() => s.sendAll(MUCH)),
+      () => waiting.cancel(),
+    );
+    yield* whileReceiving(r, function* () {
+      yield* mayThrow("the next sendAll()", BrokenResourceError, () => s.sendAll(MUCH));
+    });
   },
 
   *"a sendAll() during a waitSendAllMightNotBlock() is BusyResourceError"(s, r) {
