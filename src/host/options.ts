@@ -105,6 +105,17 @@ export function begin(
   ) {
     throw wrong("clock", "an object with startClock(), currentTime() and deadlineToSleepTime(deadline)", clock);
   }
+  const { autojumpThreshold, autojump }: Clock = clock;
+  if (autojumpThreshold !== undefined) {
+    if (typeof autojumpThreshold !== "number" || typeof autojump !== "function") {
+      throw wrong("clock", "one whose autojumpThreshold is a number, and that has autojump(nextDeadline) then", clock);
+    }
+    if (!(autojumpThreshold >= 0)) {
+      throw new RangeError(
+        `${what}(main, { clock }): its autojumpThreshold must be real milliseconds, 0 or more, not ${autojumpThreshold}`,
+      );
+    }
+  }
   if (typeof instruments !== "object" || instruments === null || !(Symbol.iterator in instruments)) {
     throw wrong("instruments", "an array (or other iterable) of instruments", instruments);
   }

@@ -13,9 +13,12 @@ export interface Clock {
   currentTime(): number;
   /** How many real milliseconds to sleep until `deadline`, which is `Infinity` when there is none. */
   deadlineToSleepTime(deadline: number): number;
-  /** After so many real milliseconds in which nothing at all happened, {@link Clock.autojump} is called. */
+  /** After so many real milliseconds in which nothing at all happened, 0 or more, {@link Clock.autojump} is called. */
   autojumpThreshold?: number;
-  /** Jump to `nextDeadline`, which is `Infinity` when there is none. */
+  /**
+   * Jump to `nextDeadline`, which is `Infinity` when there is none. Has to be there where there is a threshold. A clock
+   * that stays short of the deadline is asked again when as much time has passed.
+   */
   autojump?(nextDeadline: number): void;
 }
 

@@ -37,7 +37,7 @@ export class Sequencer {
     if (!Number.isSafeInteger(position) || position < 0) {
       throw new RangeError(`sequencer.at(position): position must be a whole number, 0 or more, not ${position}`);
     }
-    return operation("sequencer.at()", () => this.#turn(position));
+    return operation(`sequencer.at(${position})`, () => this.#turn(position));
   }
 
   *#turn(position: number): Generator<Trap, Disposable, any> {

@@ -129,6 +129,31 @@ test("with nothing to jump to, it counts as no way on: a deadlock is found", () 
   expect(thrownBy(() => runSync(sleepForever, { clock: new DiaryClock(0, 0) }))).toBeInstanceOf(DeadlockError);
 });
 
+describe.each(hosts)("under %s is refused, naming what is wrong, one", (_, runs) => {
+  test.each<[string, object, new () => Error, string]>([
+    ["whose threshold is no number", { autojumpThreshold: "0" }, TypeError, "autojumpThreshold"],
+    ["whose threshold is negative", { autojumpThreshold: -1 }, RangeError, "-1"],
+    ["whose threshold is NaN", { autojumpThreshold: Number.NaN }, RangeError, "NaN"],
+    [
+      "with a threshold that cannot jump",
+      { autojumpThreshold: 0, autojump: undefined },
+      TypeError,
+      "autojump(nextDeadline)",
+    ],
+  ])("%s", async (_, fault, kind, says) => {
+    const sound = { startClock() {}, currentTime: () => 0, deadlineToSleepTime: () => 0, autojump() {} };
+    let error: any;
+    try {
+      await runs(() => sleep(0), { ...sound, ...fault });
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(kind);
+    expect(error.message).toContain("clock");
+    expect(error.message).toContain(says);
+  });
+});
+
 test("what it calls when it was moved, or its threshold set, from outside wakes a sleeping run", async () => {
   const clock = new DiaryClock(0, Infinity);
   const trail: string[] = [];

@@ -178,3 +178,14 @@ test("positions are judged at once", () => {
   }
   expect(thrownBy(() => sequencer.at("1" as never))).toBeInstanceOf(TypeError);
 });
+
+test("a position whose turn never comes is named where it is waited for", () => {
+  const error = thrownBy(() =>
+    virtual(function* () {
+      const sequencer = new Sequencer();
+      using _turn = yield* sequencer.at(0);
+      yield* sequencer.at(2);
+    }),
+  );
+  expect(error.message).toContain("sequencer.at(2)");
+});
