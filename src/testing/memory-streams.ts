@@ -1,7 +1,7 @@
 import { BrokenResourceError, ClosedResourceError, WouldBlock } from "../errors.ts";
 import { yieldBriefly, type Coroutine, type Operation, type Trap } from "../hazmat.ts";
 import { describe } from "../kernel/describe.ts";
-import { call } from "../kernel/frame-operation.ts";
+import { call, checkCoroutine, checkTaskFunction } from "../kernel/frame-operation.ts";
 import { operation } from "../kernel/operation-of.ts";
 import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import {
@@ -84,7 +84,7 @@ export class MemorySendStream implements SendStream {
     yield* yieldBriefly();
     this.#outgoing.checkOpen();
     if (bytes !== null) this.#outgoing.put(bytes);
-    if (this[hook] !== null) yield* call(this[hook]);
+    yield* calling(this[hook], `MemorySendStream.${hook}`);
   }
 
   close(): void {
@@ -154,7 +154,7 @@ export class MemoryReceiveStream implements ReceiveStream {
     yield* yieldBriefly();
     yield* yieldBriefly();
     this.#checkOpen();
-    if (this.receiveSomeHook !== null) yield* call(this.receiveSomeHook);
+    yield* calling(this.receiveSomeHook, "MemoryReceiveStream.receiveSomeHook");
     const data = yield* this.#incoming.get("MemoryReceiveStream.receiveSome()", maxBytes);
     this.#checkOpen(); // a close wakes who waits as the end of the data does
     return data;
@@ -209,8 +209,15 @@ export function memoryStreamPump(
   to: MemoryReceiveStream,
   options: { readonly maxBytes?: number } = {},
 ): boolean {
+  if (!(from instanceof MemorySendStream)) {
+    throw new TypeError(`memoryStreamPump(from, to): from must be a MemorySendStream, not ${describe(from)}`);
+  }
+  if (!(to instanceof MemoryReceiveStream)) {
+    throw new TypeError(`memoryStreamPump(from, to): to must be a MemoryReceiveStream, not ${describe(to)}`);
+  }
   checkOptions(options, PUMP_OPTIONS, "memoryStreamPump(from, to, options)");
   const { maxBytes } = options;
+  judgeMaxBytes(maxBytes, "memoryStreamPump(from, to, { maxBytes })");
   let data: Uint8Array;
   try {
     data = from.getDataNoWait(maxBytes);
@@ -275,6 +282,13 @@ export function memoryStreamPair(): [
   const [leftSends, rightReceives] = memoryStreamOneWayPair();
   const [rightSends, leftReceives] = memoryStreamOneWayPair();
   return [new StapledStream(leftSends, leftReceives), new StapledStream(rightSends, rightReceives)];
+}
+
+function* calling(hook: StreamHook, name: string): Generator<Trap, void, any> {
+  if (hook === null) return;
+  checkTaskFunction(hook, name);
+  const coroutine = checkCoroutine(hook(), hook, name);
+  yield* call(() => coroutine);
 }
 
 function checkHooks(hooks: Record<string, unknown>, what: string): void {

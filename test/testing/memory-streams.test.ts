@@ -442,3 +442,36 @@ test("arguments and hooks are judged at once", () => {
   expect(thrownBy(() => new MemoryReceiveStream({ closeHook: "x" as never })).message).toContain("closeHook");
   expect(thrownBy(() => new MemoryReceiveStream(null as never))).toBeInstanceOf(TypeError);
 });
+
+test("what is pumped from and to is judged, whether there is data or not", () => {
+  const [sender, receiver] = memoryStreamOneWayPair();
+  for (const wrong of [null, {}, 5]) {
+    expect(thrownBy(() => memoryStreamPump(wrong as never, receiver)).message).toContain(
+      "from must be a MemorySendStream",
+    );
+    expect(thrownBy(() => memoryStreamPump(sender, wrong as never)).message).toContain(
+      "to must be a MemoryReceiveStream",
+    );
+  }
+  expect(thrownBy(() => memoryStreamPump(sender, receiver, 5 as never))).toBeInstanceOf(TypeError);
+});
+
+test("a hook that is no task function is named by the operation that calls it", () => {
+  virtual(function* () {
+    const [sender, receiver] = memoryStreamOneWayPair();
+    for (const wrong of [5, () => {}, async () => {}]) {
+      sender.sendAllHook = wrong as never;
+      sender.waitSendAllMightNotBlockHook = wrong as never;
+      receiver.receiveSomeHook = wrong as never;
+      for (const [use, name] of [
+        [sender.sendAll(new Uint8Array(1)), "MemorySendStream.sendAllHook"],
+        [sender.waitSendAllMightNotBlock(), "MemorySendStream.waitSendAllMightNotBlockHook"],
+        [receiver.receiveSome(), "MemoryReceiveStream.receiveSomeHook"],
+      ] as const) {
+        const error = yield* errorOf(use);
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error.message).toContain(name);
+      }
+    }
+  });
+});
