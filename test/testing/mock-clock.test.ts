@@ -1,6 +1,17 @@
 import { describe, expect, spyOn, test } from "bun:test";
-import { currentTime, moveOnAfter, openNursery, runSync, sleep, sleepForever } from "../../src/index.ts";
+import {
+  abortable,
+  currentTime,
+  fromPromise,
+  moveOnAfter,
+  openNursery,
+  run,
+  runSync,
+  sleep,
+  sleepForever,
+} from "../../src/index.ts";
 import { currentClock, yieldIfCancelled } from "../../src/hazmat.ts";
+import { socketpair } from "../../src/socket.ts";
 import { MockClock, waitAllTasksBlocked, type MockClockOptions } from "../../src/testing.ts";
 import { passes, thrownBy } from "../kernel/programs.ts";
 
@@ -248,6 +259,79 @@ test("changing a clock that another run uses does not touch this one", () => {
     },
     { clock: new MockClock({ autojumpThreshold: 0 }) },
   );
+});
+
+test.each<[string, (clock: MockClock) => void]>([
+  ["a jump", (clock) => clock.jump(1e6)],
+  ["a rate", (clock) => (clock.rate = 1e9)],
+  ["a threshold", (clock) => (clock.autojumpThreshold = 0)],
+])("%s that comes from outside the run's tasks wakes it", async (_, change) => {
+  const clock = new MockClock();
+  await run(
+    function* () {
+      setImmediate(change, clock);
+      yield* sleep(1e6);
+      expect(currentTime()).toBeGreaterThanOrEqual(1e6);
+    },
+    { clock },
+  );
+});
+
+test("a jump over several deadlines fires them in their order, equal ones in that in which they were set", () => {
+  const clock = new MockClock();
+  const fired: string[] = [];
+  runSync(
+    function* () {
+      yield* openNursery(function* (nursery) {
+        for (const [name, ms] of Object.entries({ c: 30, a: 10, d: 30, b: 20 })) {
+          nursery.startSoon(function* () {
+            yield* sleep(ms);
+            fired.push(name);
+          });
+        }
+        yield* waitAllTasksBlocked();
+        clock.jump(1000);
+      });
+    },
+    { clock },
+  );
+  expect(fired).toEqual(["a", "b", "c", "d"]);
+});
+
+describe("with a threshold above 0, what comes in sooner comes first", () => {
+  const clock = (): MockClock => new MockClock({ autojumpThreshold: 1e6 });
+  const soon = (): Promise<string> => new Promise((resolve) => setImmediate(resolve, "came"));
+
+  test.each<[string, () => any]>([
+    ["a promise", () => fromPromise(soon())],
+    ["an abortable promise", () => abortable(() => soon())],
+    [
+      "a native await",
+      async function* () {
+        return await soon();
+      },
+    ],
+    [
+      "a descriptor",
+      function* () {
+        const [left, right] = socketpair();
+        using _left = left;
+        using _right = right;
+        setImmediate(() => right.trySend(new Uint8Array(4)));
+        return "came".slice((yield* left.recv(4)).length - 4);
+      },
+    ],
+  ])("%s", async (_, comes) => {
+    const value = await run(
+      function* () {
+        const value = yield* moveOnAfter(10, comes);
+        expect(currentTime()).toBe(0);
+        return value;
+      },
+      { clock: clock() },
+    );
+    expect(value).toBe("came");
+  });
 });
 
 describe("refuses", () => {
