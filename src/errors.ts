@@ -120,7 +120,11 @@ export class EndOfChannel extends Error {
   }
 }
 
-/** The block of a `failAfter` or `failAt` did not end in time, and was cancelled. Trio: `trio.TooSlowError`. */
+/**
+ * The block of a `failAfter` or `failAt` did not end in time, and was cancelled; or a test of `inRun` did not.
+ *
+ * Trio: `trio.TooSlowError`.
+ */
 export class TooSlowError extends Error {
   static {
     this.prototype.name = "TooSlowError";
