@@ -472,6 +472,58 @@ const BROKEN: readonly Case<OneWay>[] = [
     ["a receiveSome() that is cancelled as data comes", "gave 1 bytes: the stream should have ended"],
   ],
   [
+    "a closed receiver that still gives what had come",
+    ([s, r]) => {
+      let came: Uint8Array | undefined;
+      return [
+        changed(s, {
+          *sendAll(data: Uint8Array) {
+            yield* s.sendAll(data);
+            came = data;
+          },
+        }),
+        changed(r, {
+          receiveSome(maxBytes?: number) {
+            const receiving = r.receiveSome(maxBytes);
+            return call(function* () {
+              const data = yield* otherwise(
+                () => receiving,
+                (error) => came ?? raise(error as Error),
+              );
+              came = undefined;
+              return data;
+            });
+          },
+        }),
+      ];
+    },
+    ["what nobody has received when the receiver is closed is gone", "receiveSome() after the close threw nothing"],
+  ],
+  [
+    "a graceful close that is refused while somebody receives",
+    receiving((r) => {
+      let receivers = 0;
+      return {
+        receiveSome(maxBytes?: number) {
+          const receiving = r.receiveSome(maxBytes);
+          return call(function* () {
+            receivers++;
+            try {
+              return yield* receiving;
+            } finally {
+              receivers--;
+            }
+          });
+        },
+        *aclose() {
+          if (receivers > 0) throw new BusyResourceError("receiving");
+          yield* r.aclose();
+        },
+      };
+    }),
+    ["gets ClosedResourceError when its end is closed gracefully", "it threw BusyResourceError: receiving"],
+  ],
+  [
     "a stream that a cancelled operation spoils",
     sending((s) => {
       let spoilt = false;

@@ -374,6 +374,29 @@ const CHECKS: Checks<SendStream, ReceiveStream> = {
       },
     );
   },
+
+  *"a receiveSome() that waits gets ClosedResourceError when its end is closed gracefully"(_s, r) {
+    yield* together(
+      () => throws("receiveSome()", ClosedResourceError, () => r.receiveSome(10)),
+      function* () {
+        yield* waitAllTasksBlocked();
+        yield* closes(r);
+      },
+    );
+  },
+
+  *"what nobody has received when the receiver is closed is gone"(s, r) {
+    yield* together(
+      function* () {
+        yield* mayThrow("sendAll()", BrokenResourceError, () => s.sendAll(bytes("x")));
+      },
+      function* () {
+        yield* waitAllTasksBlocked();
+        r.close();
+        yield* receivingIsClosed(r);
+      },
+    );
+  },
 };
 
 /** Runs `first` until it waits, and then `second`, which has to be refused; then the receiver lets `first` go on. */
