@@ -41,10 +41,16 @@ export class Belongings implements Disposable {
     for (const { threadId, threadName } of this.#workers) {
       if (threadId !== -1) left.push(`a Worker, thread ${threadId}${threadName ? `, named ${threadName}` : ""}`);
     }
-    const opened = [...descriptors()].filter(([fd, identity]) => this.#before.get(fd) !== identity);
-    const targets = new Map(opened.map(([fd]) => [fd, targetOf(fd)]));
-    for (const fd of loopsOf(targets)) targets.delete(fd);
-    for (const [fd, target] of targets) left.push(`descriptor ${fd}${target && `, ${target}`}`);
+    const open = descriptors();
+    const opened = [...open].filter(([fd, identity]) => this.#before.get(fd) !== identity);
+    if (opened.length === 0) return left;
+    // Of all that is open: of a loop, one part may have the number of something that was open before.
+    const targets = new Map([...open.keys()].map((fd) => [fd, targetOf(fd)]));
+    const loops = loopsOf(targets);
+    for (const [fd] of opened) {
+      const target = targets.get(fd);
+      if (!loops.has(fd)) left.push(`descriptor ${fd}${target && `, ${target}`}`);
+    }
     return left;
   }
 
@@ -79,12 +85,12 @@ function targetOf(fd: number): string {
 }
 
 /** Event loops of Bun's own, each an epoll instance that watches an eventfd: its first spawnSync makes one, for good. */
-function loopsOf(targets: ReadonlyMap<number, string>): number[] {
-  const loops: number[] = [];
+function loopsOf(targets: ReadonlyMap<number, string>): Set<number> {
+  const loops = new Set<number>();
   for (const [fd, target] of targets) {
     if (target !== "anon_inode:[eventpoll]") continue;
     const waker = watchedBy(fd).find((each) => targets.get(each) === "anon_inode:[eventfd]");
-    if (waker !== undefined) loops.push(fd, waker);
+    if (waker !== undefined) loops.add(fd).add(waker);
   }
   return loops;
 }

@@ -362,7 +362,7 @@ describe("a test fails that leaves behind", () => {
     );
     expect(error).toBeInstanceOf(AssertionError);
     expect(error.message).toMatch(
-      /^the test left behind: system task watcher, in sleep\(\) at .*in-run.*; system task spinner, in a schedule point at .*in-run.*\n\n\(/,
+      /^the test left behind: system task watcher, in sleep\(\) at .*in-run.*; system task spinner, in a schedule point.*\n\n\(/,
     );
     expect(error.message).toContain("{ checkLeftovers: false }");
   });
