@@ -24,22 +24,35 @@ import { SendChannel } from "./send-channel.ts";
 export function toAsyncIterable<T>(channel: ReceiveChannel<T>): AsyncIterableIterator<T, undefined> {
   checkEnd(channel, ReceiveChannel, "toAsyncIterable(channel)");
   const inRun = new InRun();
+  const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
+  let ended = false;
+  const receiveNext = (): Promise<IteratorResult<T, undefined>> => {
+    if (ended) return Promise.resolve(end);
+    return inRun.result(function* (): Generator<Trap, IteratorResult<T, undefined>, any> {
+      try {
+        return { done: false, value: yield* channel.receive() };
+      } catch (error) {
+        ended ||= error instanceof EndOfChannel;
+        if (ended) return end;
+        throw error;
+      }
+    });
+  };
+  let last: Promise<unknown> = Promise.resolve();
   return {
     [Symbol.asyncIterator]() {
       return this;
     },
-    next: () =>
-      inRun.result(function* (): Generator<Trap, IteratorResult<T, undefined>, any> {
-        try {
-          return { done: false, value: yield* channel.receive() };
-        } catch (error) {
-          if (error instanceof EndOfChannel) return { done: true, value: undefined };
-          throw error;
-        }
-      }),
+    next() {
+      // One after the other: of tasks that come to wait at once, a run with a seed may put any first.
+      const next = last.then(receiveNext);
+      last = next.catch(() => {});
+      return next;
+    },
     return() {
+      ended = true;
       inRun.do(() => channel.close());
-      return Promise.resolve({ done: true, value: undefined });
+      return Promise.resolve(end);
     },
   };
 }
@@ -83,9 +96,13 @@ export function toWritableStream<T>(channel: SendChannel<T>): WritableStream<T> 
   const inRun = new InRun();
   return new WritableStream<T>(
     {
+      start(controller) {
+        // The stream's own abort() is called only after a write that waits.
+        const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
+        signal.addEventListener("abort", () => inRun.do(() => channel.close()));
+      },
       write: (value) => inRun.result(() => channel.send(value)),
       close: () => inRun.do(() => channel.close()),
-      abort: () => inRun.do(() => channel.close()),
     },
     { highWaterMark: 0 },
   );
@@ -93,7 +110,8 @@ export function toWritableStream<T>(channel: SendChannel<T>): WritableStream<T> 
 
 /**
  * Reads a ReadableStream to its end, and sends what it gives into a channel, one by one. However it ends, the channel's end
- * is closed; unless the stream came to its end, it is cancelled too. A checkpoint for each value.
+ * is closed; unless the stream came to its end, it is cancelled too, with what ended this as the reason. A checkpoint for
+ * each value.
  *
  *     nursery.startSoon(() => pumpFromStream(response.body!, send));
  *
@@ -106,28 +124,31 @@ export function pumpFromStream<T>(stream: ReadableStream<T>, channel: SendChanne
   if (stream.locked) throw new TypeError(`${call}: stream is locked: somebody else reads it`);
   checkEnd(channel, SendChannel, call);
   return operation("pumpFromStream()", function* (): Generator<Trap, void, any> {
-    const reader = stream.getReader();
-    let ended = false;
     try {
-      for (;;) {
-        const { done, value } = yield* fromPromise(reader.read());
-        ended = done;
-        if (done) return;
-        yield* channel.send(value as T);
+      const reader = stream.getReader();
+      try {
+        for (;;) {
+          const { done, value } = yield* fromPromise(reader.read());
+          if (done) return;
+          yield* channel.send(value as T);
+        }
+      } catch (error) {
+        // What that comes to is the stream's own affair: nobody reads it any more.
+        reader.cancel(error).catch(() => {});
+        throw error;
+      } finally {
+        reader.releaseLock();
       }
     } finally {
       channel.close();
-      // What that comes to is the stream's own affair: nobody reads it any more.
-      if (!ended) reader.cancel().catch(() => {});
-      reader.releaseLock();
     }
   });
 }
 
 /**
  * Receives from a channel to its end, and writes what comes to a WritableStream, waiting for room; then closes the stream, and
- * waits for that. If it ends in any other way the stream is aborted. The channel's end is closed in any case. A checkpoint
- * for each value.
+ * waits for that. If it ends in any other way the stream is aborted, with what ended it as the reason; a stream that fails
+ * ends it at once. The channel's end is closed in any case. A checkpoint for each value.
  *
  * @throws TypeError at once for an argument, also for a stream that is locked. What the stream fails with.
  */
@@ -137,27 +158,35 @@ export function pumpToStream<T>(channel: ReceiveChannel<T>, stream: WritableStre
   if (!(stream instanceof WritableStream)) throw new TypeError(`${call}: stream must be a WritableStream`);
   if (stream.locked) throw new TypeError(`${call}: stream is locked: somebody else writes to it`);
   return operation("pumpToStream()", function* (): Generator<Trap, void, any> {
-    const writer = stream.getWriter();
-    writer.closed.catch(() => {}); // the same error comes out of ready, write and close
     try {
-      for (;;) {
-        yield* fromPromise(writer.ready);
-        let value: T;
-        try {
-          value = yield* channel.receive();
-        } catch (error) {
-          if (!(error instanceof EndOfChannel)) throw error;
-          break;
+      const writer = stream.getWriter();
+      const failed: { error?: unknown } = {};
+      // The same error comes out of ready, write and close; this tells of it while there is nothing to write.
+      writer.closed.catch((error: unknown) => {
+        failed.error = error;
+        channel.close();
+      });
+      try {
+        for (;;) {
+          yield* fromPromise(writer.ready);
+          let value: T;
+          try {
+            value = yield* channel.receive();
+          } catch (error) {
+            if (error instanceof EndOfChannel) break;
+            throw "error" in failed ? failed.error : error;
+          }
+          yield* fromPromise(writer.write(value));
         }
-        yield* fromPromise(writer.write(value));
+        yield* fromPromise(writer.close());
+      } catch (error) {
+        writer.abort(error).catch(() => {});
+        throw error;
+      } finally {
+        writer.releaseLock();
       }
-      yield* fromPromise(writer.close());
-    } catch (error) {
-      writer.abort(error).catch(() => {});
-      throw error;
     } finally {
       channel.close();
-      writer.releaseLock();
     }
   });
 }

@@ -2,6 +2,9 @@ import { describe, expect, test } from "bun:test";
 import {
   BrokenResourceError,
   CancelScope,
+  ClosedResourceError,
+  EndOfChannel,
+  Event,
   RunFinishedError,
   named,
   openMemoryChannel,
@@ -69,6 +72,58 @@ describe("toAsyncIterable(channel)", () => {
     expect(await rejection(values!.next())).toBeInstanceOf(RunFinishedError);
     await values!.return!();
   });
+
+  test("several next() at once are answered in the order in which they were asked, whatever the run's order", async () => {
+    for (const seed of [1, 2, 3, 4]) {
+      await run(
+        function* () {
+          const [send, receive] = openMemoryChannel<number>(3);
+          for (let i = 0; i < 3; i++) send.sendNoWait(i);
+          send.close();
+          const values = toAsyncIterable(receive);
+          const results = yield* fromPromise(Promise.all(Array.from({ length: 4 }, () => values.next())));
+          expect(results.map(({ value }) => value)).toEqual([0, 1, 2, undefined]);
+        },
+        { seed },
+      );
+    }
+  });
+
+  test("return() ends it: for a next() that is waiting, and for those to come, though the run is over then", async () => {
+    let values: AsyncIterator<number> | undefined;
+    const done: IteratorResult<number, undefined> = { done: true, value: undefined };
+    await run(function* () {
+      const [, receive] = openMemoryChannel<number>(0);
+      values = toAsyncIterable(receive);
+      const waiting = values.next();
+      yield* waitAllTasksBlocked();
+      expect(yield* fromPromise(values.return!())).toEqual(done);
+      expect(yield* fromPromise(waiting)).toEqual(done);
+      expect(yield* fromPromise(values.next())).toEqual(done);
+    });
+    expect(await values!.next()).toEqual(done);
+  });
+
+  test("after its end it has ended, though the run is over then", async () => {
+    let values: AsyncIterator<number> | undefined;
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      values = toAsyncIterable(receive);
+      send.close();
+      expect(yield* fromPromise(values.next())).toEqual({ done: true, value: undefined });
+    });
+    expect(await values!.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test("an end that a task closes is an error for who waits at it", async () => {
+    await run(function* () {
+      const [, receive] = openMemoryChannel<number>(0);
+      const waiting = rejection(toAsyncIterable(receive).next());
+      yield* waitAllTasksBlocked();
+      receive.close();
+      expect(yield* fromPromise(waiting)).toBeInstanceOf(ClosedResourceError);
+    });
+  });
 });
 
 test("what is asked for when the system tasks have ended already fails with RunFinishedError, and the run does not", async () => {
@@ -114,6 +169,32 @@ describe("toReadableStream(channel)", () => {
       expect(send.statistics().openReceiveChannels).toBe(0);
     });
   });
+
+  test("cancelling it while a read waits ends the read, and closes the end", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      const reader = toReadableStream(receive).getReader();
+      const reading = reader.read();
+      yield* waitAllTasksBlocked();
+      yield* fromPromise(reader.cancel("enough"));
+      expect(yield* fromPromise(reading)).toEqual({ done: true, value: undefined });
+      yield* waitAllTasksBlocked();
+      expect(send.statistics()).toMatchObject({ openReceiveChannels: 0, tasksWaitingReceive: 0 });
+    });
+  });
+
+  test("is in error with RunFinishedError when the run is over first, for who waits and for who reads then", async () => {
+    let waiting: Promise<unknown> | undefined;
+    let late: ReadableStream<number> | undefined;
+    await run(function* () {
+      const [, receive] = openMemoryChannel<number>(1);
+      late = toReadableStream(receive.clone());
+      waiting = rejection(new Response(toReadableStream(receive) as any).text());
+      yield* waitAllTasksBlocked();
+    });
+    expect(await waiting).toBeInstanceOf(RunFinishedError);
+    expect(await rejection(late!.getReader().read())).toBeInstanceOf(RunFinishedError);
+  });
 });
 
 describe("toWritableStream(channel)", () => {
@@ -145,6 +226,33 @@ describe("toWritableStream(channel)", () => {
       late.closed.catch(() => {});
     });
     expect(await rejection(late!.write(1))).toBeInstanceOf(RunFinishedError);
+  });
+
+  test("aborting it closes the end, and ends a write that waits", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      const writer = toWritableStream(send).getWriter();
+      writer.closed.catch(() => {});
+      const writing = rejection(writer.write(1));
+      yield* waitAllTasksBlocked();
+      yield* fromPromise(writer.abort("enough"));
+      expect(yield* fromPromise(writing)).toBeInstanceOf(ClosedResourceError);
+      expect(receive.statistics()).toMatchObject({ openSendChannels: 0, tasksWaitingSend: 0 });
+    });
+  });
+
+  test("who writes faster than is received is told to wait", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      const writer = toWritableStream(send).getWriter();
+      const writing = [writer.write(1), writer.write(2)];
+      yield* waitAllTasksBlocked();
+      expect(writer.desiredSize).toBe(-2);
+      expect(receive.statistics().tasksWaitingSend).toBe(1); // one by one
+      expect([yield* receive.receive(), yield* receive.receive()]).toEqual([1, 2]);
+      yield* fromPromise(Promise.all(writing));
+      expect(writer.desiredSize).toBe(0);
+    });
   });
 });
 
@@ -203,6 +311,54 @@ describe("pumpFromStream(stream, channel)", () => {
       });
       const [send] = openMemoryChannel<number>(0);
       expect(yield* errorOf(pumpFromStream(stream, send))).toHaveProperty("message", "broken stream");
+      expect(send.statistics().openSendChannels).toBe(0);
+    });
+  });
+
+  test("when nobody is left to receive, the stream is cancelled with that as the reason", async () => {
+    await run(function* () {
+      let reason: unknown;
+      const stream = new ReadableStream<number>({
+        pull: (controller) => controller.enqueue(1),
+        cancel(why) {
+          reason = why;
+        },
+      });
+      const [send, receive] = openMemoryChannel<number>(0);
+      receive.close();
+      const error = yield* errorOf(pumpFromStream(stream, send));
+      expect(error).toBeInstanceOf(BrokenResourceError);
+      expect(reason).toBe(error);
+      expect(stream.locked).toBe(false);
+    });
+  });
+
+  test("takes a stream of bytes", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<Uint8Array>(0);
+      const stream = new ReadableStream({
+        type: "bytes",
+        pull(controller) {
+          controller.enqueue(new Uint8Array([1, 2]));
+          controller.close();
+        },
+      });
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(() => pumpFromStream(stream, send));
+        expect([...(yield* receive.receive())]).toEqual([1, 2]);
+        expect(yield* errorOf(receive.receive())).toBeInstanceOf(EndOfChannel);
+      });
+    });
+  });
+
+  test("closes the end also where the stream was locked meanwhile", async () => {
+    await run(function* () {
+      const stream = new ReadableStream<number>();
+      const [send] = openMemoryChannel<number>(0);
+      const pump = pumpFromStream(stream, send);
+      stream.getReader();
+      expect(yield* errorOf(pump)).toBeInstanceOf(TypeError);
+      expect(send.statistics().openSendChannels).toBe(0);
     });
   });
 });
@@ -257,6 +413,87 @@ describe("pumpToStream(channel, stream)", () => {
       send.sendNoWait(1);
       expect(yield* errorOf(pumpToStream(receive, stream))).toHaveProperty("message", "full disk");
       expect(yield* errorOf(send.send(2))).toBeInstanceOf(BrokenResourceError);
+    });
+  });
+
+  test("what the stream fails with comes out also while there is nothing to write, and senders hear of it", async () => {
+    await run(function* () {
+      let fail: ((error: Error) => void) | undefined;
+      const stream = new WritableStream<number>({
+        start(controller) {
+          fail = (error) => controller.error(error);
+        },
+      });
+      const [send, receive] = openMemoryChannel<number>(0);
+      let error: unknown;
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          error = yield* errorOf(pumpToStream(receive, stream));
+        });
+        yield* waitAllTasksBlocked();
+        fail!(new Error("sink gone"));
+      });
+      expect(error).toHaveProperty("message", "sink gone");
+      expect(yield* errorOf(send.send(1))).toBeInstanceOf(BrokenResourceError);
+    });
+  });
+
+  test("an end that is closed meanwhile is that error, and the stream is aborted with it", async () => {
+    await run(function* () {
+      let reason: unknown;
+      const stream = new WritableStream<number>({
+        abort(why) {
+          reason = why;
+        },
+      });
+      const [, receive] = openMemoryChannel<number>(0);
+      let error: unknown;
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          error = yield* errorOf(pumpToStream(receive, stream));
+        });
+        yield* waitAllTasksBlocked();
+        receive.close();
+      });
+      expect(error).toBeInstanceOf(ClosedResourceError);
+      expect(reason).toBe(error);
+    });
+  });
+
+  test("takes no value before the stream has room for it", async () => {
+    await run(function* () {
+      const writes = Array.from({ length: 3 }, () => ({ begun: new Event(), done: Promise.withResolvers<void>() }));
+      let count = 0;
+      const stream = new WritableStream<number>({
+        write() {
+          const { begun, done } = writes[count++]!;
+          begun.set();
+          return done.promise;
+        },
+      });
+      const [send, receive] = openMemoryChannel<number>(3);
+      for (let i = 0; i < 3; i++) send.sendNoWait(i);
+      send.close();
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(() => pumpToStream(receive, stream));
+        for (const [index, { begun, done }] of writes.entries()) {
+          yield* begun.wait();
+          yield* waitAllTasksBlocked();
+          expect([receive.statistics().currentBufferUsed, count]).toEqual([2 - index, index + 1]);
+          done.resolve();
+        }
+      });
+    });
+  });
+
+  test("closes the end also where the stream was locked meanwhile", async () => {
+    await run(function* () {
+      const stream = new WritableStream<number>();
+      const [, receive] = openMemoryChannel<number>(0);
+      const pump = pumpToStream(receive, stream);
+      stream.getWriter();
+      expect(yield* errorOf(pump)).toBeInstanceOf(TypeError);
+      expect(receive.statistics().openReceiveChannels).toBe(0);
     });
   });
 });
