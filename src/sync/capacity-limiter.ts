@@ -21,11 +21,13 @@ export interface CapacityLimiterStatistics {
  */
 export class CapacityLimiter {
   readonly #lot = new ParkingLot();
-  readonly #borrowers = new Set<unknown>();
+  /** Which loan each of them has, so that what an earlier one gave does not return a later one. */
+  readonly #borrowers = new Map<unknown, number>();
   /** For whom each waiting task waits. */
   readonly #pending = new Map<Task, unknown>();
   readonly #waiting = new Set<unknown>();
   #totalTokens: number;
+  #loans = 0;
 
   /**
    * @param totalTokens a whole number, 0 or more, or `Infinity`.
@@ -103,7 +105,7 @@ export class CapacityLimiter {
     return {
       borrowedTokens: this.borrowedTokens,
       totalTokens: this.#totalTokens,
-      borrowers: [...this.#borrowers],
+      borrowers: [...this.#borrowers.keys()],
       tasksWaiting: this.#lot.size,
     };
   }
@@ -117,7 +119,7 @@ export class CapacityLimiter {
       throw new UsageError(`CapacityLimiter.acquire(): a task is waiting on behalf of ${nameOf(borrower)} already`);
     }
     if (this.#lot.size > 0 || this.availableTokens <= 0) return false;
-    this.#borrowers.add(borrower);
+    this.#lend(borrower);
     return true;
   }
 
@@ -134,11 +136,16 @@ export class CapacityLimiter {
     this.#pending.delete(task);
   }
 
-  /** @internal */
+  /** @internal What the borrower of a token gets. Disposing of it after a release by hand does nothing. */
   held(borrower: unknown): Held {
+    const loan = this.#borrowers.get(borrower);
     return new HeldOnce(() => {
-      if (this.#borrowers.has(borrower)) this.releaseOnBehalfOf(borrower);
+      if (loan !== undefined && this.#borrowers.get(borrower) === loan) this.releaseOnBehalfOf(borrower);
     });
+  }
+
+  #lend(borrower: unknown): void {
+    this.#borrowers.set(borrower, ++this.#loans);
   }
 
   #handOut(): void {
@@ -146,7 +153,7 @@ export class CapacityLimiter {
     for (const task of this.#lot.unpark(count)) {
       const borrower = this.#pending.get(task);
       this.giveUp(task);
-      this.#borrowers.add(borrower);
+      this.#lend(borrower);
     }
   }
 }

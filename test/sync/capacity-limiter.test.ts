@@ -167,6 +167,19 @@ test("what acquire() gives returns the token once, and nothing after a release b
   });
 });
 
+test("what an earlier acquire() gave does not return the token of a later one", () => {
+  virtual(function* () {
+    const limiter = new CapacityLimiter(1);
+    const earlier = yield* limiter.acquire();
+    limiter.release();
+    const later = yield* limiter.acquire();
+    earlier[Symbol.dispose]();
+    expect(limiter.borrowedTokens).toBe(1);
+    later[Symbol.dispose]();
+    expect(limiter.borrowedTokens).toBe(0);
+  });
+});
+
 test("numbers of tokens that make no sense are refused, and change nothing", () => {
   const limiter = new CapacityLimiter(2);
   for (const value of ["1", null, undefined] as any[]) {
