@@ -1,5 +1,5 @@
 import { UsageError, WouldBlock } from "../errors.ts";
-import { ParkingLot, currentTask, type Operation, type Task } from "../hazmat.ts";
+import { Abort, currentTask, reschedule, yieldIndefinitely, type Operation, type Task } from "../hazmat.ts";
 import { Attempt } from "../kernel/attempt.ts";
 import { type Held, HeldOnce } from "./held.ts";
 import { judgeCount } from "./judge.ts";
@@ -20,12 +20,10 @@ export interface CapacityLimiterStatistics {
  * Trio: `trio.CapacityLimiter`.
  */
 export class CapacityLimiter {
-  readonly #lot = new ParkingLot();
   /** Which loan each of them has, so that what an earlier one gave does not return a later one. */
   readonly #borrowers = new Map<unknown, number>();
-  /** For whom each waiting task waits. */
-  readonly #pending = new Map<Task, unknown>();
-  readonly #waiting = new Set<unknown>();
+  /** Which task waits for each that is to get one, in order of arrival. One that is cancelled is gone at once. */
+  readonly #waiting = new Map<unknown, Task>();
   #totalTokens: number;
   #loans = 0;
 
@@ -106,7 +104,7 @@ export class CapacityLimiter {
       borrowedTokens: this.borrowedTokens,
       totalTokens: this.#totalTokens,
       borrowers: [...this.#borrowers.keys()],
-      tasksWaiting: this.#lot.size,
+      tasksWaiting: this.#waiting.size,
     };
   }
 
@@ -118,22 +116,18 @@ export class CapacityLimiter {
     if (this.#waiting.has(borrower)) {
       throw new UsageError(`CapacityLimiter.acquire(): a task is waiting on behalf of ${nameOf(borrower)} already`);
     }
-    if (this.#lot.size > 0 || this.availableTokens <= 0) return false;
+    if (this.#waiting.size > 0 || this.availableTokens <= 0) return false;
     this.#lend(borrower);
     return true;
   }
 
   /** @internal */
-  wait(task: Task, borrower: unknown): Operation<void> {
-    this.#pending.set(task, borrower);
-    this.#waiting.add(borrower);
-    return this.#lot.park();
-  }
-
-  /** @internal The wait of `task` came to nothing. */
-  giveUp(task: Task): void {
-    this.#waiting.delete(this.#pending.get(task));
-    this.#pending.delete(task);
+  wait(task: Task, borrower: unknown): Operation<unknown> {
+    this.#waiting.set(borrower, task);
+    return yieldIndefinitely(() => {
+      this.#waiting.delete(borrower);
+      return Abort.SUCCEEDED;
+    });
   }
 
   /** @internal What the borrower of a token gets. Disposing of it after a release by hand does nothing. */
@@ -149,11 +143,11 @@ export class CapacityLimiter {
   }
 
   #handOut(): void {
-    const count = Math.max(0, this.availableTokens);
-    for (const task of this.#lot.unpark(count)) {
-      const borrower = this.#pending.get(task);
-      this.giveUp(task);
+    for (const [borrower, task] of this.#waiting) {
+      if (this.availableTokens <= 0) return;
+      this.#waiting.delete(borrower);
       this.#lend(borrower);
+      reschedule(task);
     }
   }
 }
@@ -178,14 +172,8 @@ class Acquire extends Attempt<Held> {
     return this.#limiter.take(this.#borrower);
   }
 
-  protected wait(task: Task): Operation<void> {
+  protected wait(task: Task): Operation<unknown> {
     return this.#limiter.wait(task, this.#borrower);
-  }
-
-  /** Whatever ended the wait, KeyboardInterrupt included (Trio forgets that one). */
-  protected override waitFailed(error: unknown, task: Task): unknown {
-    this.#limiter.giveUp(task);
-    return error;
   }
 
   protected result(): Held {

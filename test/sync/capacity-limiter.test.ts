@@ -153,6 +153,23 @@ test("a wait that is cancelled leaves nothing behind, and its borrower may wait 
   });
 });
 
+test("a borrower whose wait was cancelled may wait again in the same step, before the cancelled task has run", () => {
+  virtual(function* () {
+    const limiter = new CapacityLimiter(0);
+    const log: string[] = [];
+    yield* openNursery(function* (nursery) {
+      const scope = waiter(nursery, log, "a", () => limiter.acquireOnBehalfOf("x"));
+      yield* waitAllTasksBlocked();
+      scope.cancel();
+      expect(limiter.statistics().tasksWaiting).toBe(0);
+      limiter.totalTokens = 1;
+      limiter.acquireOnBehalfOfNoWait("x");
+    });
+    expect(log).toEqual(["a cancelled"]);
+    expect(limiter.statistics().borrowers).toEqual(["x"]);
+  });
+});
+
 test("what acquire() gives returns the token once, and nothing after a release by hand", () => {
   virtual(function* () {
     const limiter = new CapacityLimiter(1);

@@ -1,6 +1,16 @@
 import { expect, test } from "bun:test";
-import { Condition, type Held, Lock, UsageError, moveOnAfter, openNursery, type Coroutine } from "../../src/index.ts";
-import { yieldBriefly } from "../../src/hazmat.ts";
+import {
+  CancelScope,
+  Condition,
+  type Coroutine,
+  type Held,
+  KeyboardInterrupt,
+  Lock,
+  UsageError,
+  moveOnAfter,
+  openNursery,
+} from "../../src/index.ts";
+import { currentTask, yieldBriefly } from "../../src/hazmat.ts";
 import { assertCheckpoints, waitAllTasksBlocked } from "../../src/testing.ts";
 import { errorOf, thrownBy, virtual } from "../kernel/programs.ts";
 import { waiter } from "./waiters.ts";
@@ -125,6 +135,75 @@ test("a wait gives up by a timeout", () => {
     yield* condition.acquire();
     expect(yield* moveOnAfter(10, () => condition.wait())).toBeUndefined();
     condition.release();
+  });
+});
+
+test("Ctrl-C in the wait, and again while the lock is taken again: it is held before KeyboardInterrupt comes out", () => {
+  virtual(function* () {
+    const condition = new Condition();
+    const main = currentTask();
+    const log: string[] = [];
+    yield* openNursery(function* (nursery) {
+      yield* condition.acquire();
+      nursery.startSoon(function* () {
+        using _held = yield* condition.acquire();
+        main.runner.interrupt();
+        yield* waitAllTasksBlocked();
+        expect(condition.statistics()).toMatchObject({ tasksWaiting: 0, lock: { tasksWaiting: 1 } });
+        main.runner.interrupt();
+        yield* waitAllTasksBlocked();
+        log.push("still mine");
+      });
+      expect(yield* errorOf(condition.wait())).toBeInstanceOf(KeyboardInterrupt);
+      expect(condition.statistics().lock.owner).toBe(main);
+      log.push("back");
+      condition.release();
+    });
+    expect(log).toEqual(["still mine", "back"]);
+  });
+});
+
+test("a wait in a scope that is cancelled already gives the lock back, and has it again before Cancelled comes out", () => {
+  virtual(function* () {
+    const condition = new Condition();
+    const log: string[] = [];
+    yield* openNursery(function* (nursery) {
+      yield* condition.acquire();
+      waiter(
+        nursery,
+        log,
+        "another",
+        () => condition.acquire(),
+        () => condition.release(),
+      );
+      yield* waitAllTasksBlocked();
+      const scope = new CancelScope();
+      scope.cancel();
+      yield* scope.run(() => condition.wait());
+      expect(scope.cancelledCaught).toBe(true);
+      log.push("back");
+      condition.release();
+    });
+    expect(log).toEqual(["another", "back"]);
+  });
+});
+
+test("when an owner ends without releasing the lock, a wait that was notified or cancelled gets BrokenResourceError", () => {
+  virtual(function* () {
+    for (const how of ["notified", "cancelled"]) {
+      const condition = new Condition();
+      const log: string[] = [];
+      yield* openNursery(function* (nursery) {
+        const scope = waiter(nursery, log, how, () => waitFor(condition));
+        yield* waitAllTasksBlocked();
+        nursery.startSoon(function* () {
+          yield* condition.acquire();
+          if (how === "notified") condition.notify();
+          else scope.cancel();
+        });
+      });
+      expect(log).toEqual([`${how}: BrokenResourceError`]);
+    }
   });
 });
 

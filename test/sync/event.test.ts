@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { CancelScope, Event, moveOnAfter, openNursery } from "../../src/index.ts";
 import { yieldBriefly } from "../../src/hazmat.ts";
 import { assertCheckpoints, waitAllTasksBlocked } from "../../src/testing.ts";
-import { virtual } from "../kernel/programs.ts";
+import { thrownBy, virtual } from "../kernel/programs.ts";
 import { waiter } from "./waiters.ts";
 
 test("a task that waits goes on when the event is set, and later ones do not wait", () => {
@@ -97,6 +97,20 @@ test("a set that comes before the cancel in one step wins; the other way round t
       expect(log).toEqual([outcome]);
     }
   });
+});
+
+test("it cannot be unset", () => {
+  const event = new Event();
+  event.set();
+  expect(thrownBy(() => ((event as any).isSet = false))).toBeInstanceOf(TypeError);
+  expect(event.isSet).toBe(true);
+  expect(Object.getOwnPropertyNames(Event.prototype).toSorted()).toEqual([
+    "constructor",
+    "isSet",
+    "set",
+    "statistics",
+    "wait",
+  ]);
 });
 
 test("an event that is never set can be given up", () => {

@@ -3,6 +3,7 @@ import {
   BrokenResourceError,
   CancelScope,
   type Held,
+  KeyboardInterrupt,
   Lock,
   StrictFIFOLock,
   UsageError,
@@ -193,6 +194,66 @@ describe.each([Lock, StrictFIFOLock])("%p", (Kind) => {
       expect((error as Error).message).toContain("careless");
       expect(() => lock.acquireNoWait()).toThrow(BrokenResourceError);
     });
+  });
+});
+
+test("KeyboardInterrupt in the wait leaves the lock to the next, and itself nothing behind", () => {
+  virtual(function* () {
+    const lock = new Lock();
+    const { runner } = currentTask();
+    const log: string[] = [];
+    yield* openNursery(function* (nursery) {
+      nursery.startSoon(function* () {
+        using _held = lock.acquireNoWait();
+        yield* waitAllTasksBlocked();
+        waiter(
+          nursery,
+          log,
+          "second",
+          () => lock.acquire(),
+          () => lock.release(),
+        );
+        yield* waitAllTasksBlocked();
+        runner.interrupt();
+      });
+      yield* yieldBriefly();
+      expect(yield* errorOf(lock.acquire())).toBeInstanceOf(KeyboardInterrupt);
+    });
+    expect(log).toEqual(["second"]);
+    expect(lock.statistics()).toEqual({ locked: false, owner: null, tasksWaiting: 0 });
+  });
+});
+
+test("a task that was handed the lock, and ends without releasing it, breaks it like any owner", () => {
+  virtual(function* () {
+    const lock = new Lock();
+    const log: string[] = [];
+    yield* openNursery(function* (nursery) {
+      yield* lock.acquire();
+      waiter(nursery, log, "heir", () => lock.acquire());
+      yield* waitAllTasksBlocked();
+      waiter(nursery, log, "next", () => lock.acquire());
+      yield* waitAllTasksBlocked();
+      lock.release();
+    });
+    expect(log).toEqual(["heir", "next: BrokenResourceError"]);
+  });
+});
+
+test("one that has released it may end: the lock goes on", () => {
+  virtual(function* () {
+    const lock = new Lock();
+    yield* openNursery(function* (nursery) {
+      nursery.startSoon(function* () {
+        using _held = yield* lock.acquire();
+        lock.release();
+        yield* lock.acquire();
+        lock.release();
+      });
+    });
+    yield* lock.acquire();
+    expect(lock.statistics()).toEqual({ locked: true, owner: currentTask(), tasksWaiting: 0 });
+    lock.release();
   });
 });
 

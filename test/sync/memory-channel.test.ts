@@ -5,6 +5,7 @@ import {
   ClosedResourceError,
   EndOfChannel,
   WouldBlock,
+  call,
   openMemoryChannel,
   openNursery,
 } from "../../src/index.ts";
@@ -259,5 +260,97 @@ test("forEach() drops what a plain function gives, and refuses a promise", () =>
     yield* receive.forEach(((value: number) => list.push(value)) as any);
     yield* receive.forEach((() => list) as any);
     expect(list).toEqual([1, 2]);
+  });
+});
+
+describe("a loop over what is received", () => {
+  /** The ends of a channel with 1, 2, 3 in it, of which no more will come. */
+  const three = () => {
+    const ends = openMemoryChannel<number>(3);
+    for (const value of [1, 2, 3]) ends[0].sendNoWait(value);
+    ends[0].close();
+    return ends[1];
+  };
+
+  test("of receive() is left by break, by return and by throw like any other, and what was not received is there", () => {
+    virtual(function* () {
+      for (const how of ["break", "return", "throw"]) {
+        const receive = three();
+        const error = new Error("mine");
+        const loop = function* () {
+          for (;;) {
+            const value: number = yield* receive.receive();
+            if (value < 2) continue;
+            if (how === "break") break;
+            if (how === "return") return how;
+            throw error;
+          }
+          return "break";
+        };
+        if (how === "throw") expect(yield* errorOf(call(loop))).toBe(error);
+        else expect(yield* loop()).toBe(how);
+        expect(receive.receiveNoWait()).toBe(3);
+      }
+    });
+  });
+
+  test("of receive() ends with EndOfChannel", () => {
+    virtual(function* () {
+      const receive = three();
+      const got: number[] = [];
+      try {
+        for (;;) got.push(yield* receive.receive());
+      } catch (error) {
+        expect(error).toBeInstanceOf(EndOfChannel);
+      }
+      expect(got).toEqual([1, 2, 3]);
+    });
+  });
+
+  test("forEach() goes on with the next value when the body returns, and is left when the scope around it is cancelled", () => {
+    virtual(function* () {
+      const receive = three();
+      const got: number[] = [];
+      const scope = new CancelScope();
+      yield* scope.run(() =>
+        receive.forEach(function* (value) {
+          got.push(value);
+          if (value < 2) return;
+          scope.cancel();
+          yield* yieldBriefly();
+          got.push(NaN);
+        }),
+      );
+      expect(got).toEqual([1, 2]);
+      expect(receive.receiveNoWait()).toBe(3);
+    });
+  });
+
+  test("forEach() is left by what the body throws, EndOfChannel among it, and the channel goes on", () => {
+    virtual(function* () {
+      const receive = three();
+      const end = new EndOfChannel("another's");
+      const body = function* () {
+        yield* yieldBriefly();
+        throw end;
+      };
+      expect(yield* errorOf(receive.forEach(body))).toBe(end);
+      expect(receive.receiveNoWait()).toBe(2);
+    });
+  });
+
+  test("forEach() in which the end is closed ends with ClosedResourceError", () => {
+    virtual(function* () {
+      const receive = three();
+      const got: number[] = [];
+      const error = yield* errorOf(
+        receive.forEach((value) => {
+          got.push(value);
+          if (value === 2) receive.close();
+        }),
+      );
+      expect(error).toBeInstanceOf(ClosedResourceError);
+      expect(got).toEqual([1, 2]);
+    });
   });
 });

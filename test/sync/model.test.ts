@@ -16,6 +16,7 @@ import {
   type Operation,
   openMemoryChannel,
   openNursery,
+  select,
   sleep,
 } from "../../src/index.ts";
 import { virtual } from "../kernel/programs.ts";
@@ -223,6 +224,58 @@ test("memory channel: what was sent is received once, in order for each sender, 
         expect(send.statistics()).toMatchObject({ currentBufferUsed: 0, tasksWaitingSend: 0, tasksWaitingReceive: 0 });
       },
     ),
+    { numRuns: 300 },
+  );
+});
+
+test("select: of the cases of one exactly one happens, and what was sent is received once, whatever is cancelled", () => {
+  const cases = fc.uniqueArray(fc.constantFrom("send P", "receive P", "send Q", "receive Q", "receive P again"), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  const turn = fc.record({
+    pause: fc.nat({ max: 4 }),
+    cancelled: fc.option(fc.nat({ max: 4 }), { nil: undefined }),
+    cases,
+  });
+  const task = fc.array(turn, { minLength: 1, maxLength: 5 });
+  const capacity = fc.constantFrom(0, 0, 1, 2);
+  fc.assert(
+    fc.property(capacity, capacity, fc.array(task, { minLength: 1, maxLength: 6 }), seed, (p, q, tasks, runSeed) => {
+      const ends = { P: openMemoryChannel<string>(p), Q: openMemoryChannel<string>(q) };
+      const sent: string[] = [];
+      const received: string[] = [];
+      virtual(
+        () =>
+          openNursery(function* (nursery) {
+            for (const [who, turns] of tasks.entries()) {
+              nursery.startSoon(function* () {
+                for (const [number, { pause, cancelled, cases }] of turns.entries()) {
+                  yield* sleep(pause);
+                  const value = (index: number): string => `task ${who}, turn ${number}, ${cases[index]}`;
+                  const operations = cases.map((one, index): Operation<unknown> => {
+                    const [send, receive] = ends[one.split(" ")[1] as "P" | "Q"];
+                    return one.startsWith("send") ? send.send(value(index)) : receive.receive();
+                  });
+                  yield* new CancelScope({ timeout: cancelled ?? 50 }).run(function* () {
+                    const [index, got]: readonly [number, unknown] = yield* select(operations);
+                    if (cases[index]!.startsWith("send")) sent.push(value(index));
+                    else received.push(got as string);
+                  });
+                }
+              });
+            }
+            yield* sleep(1_000);
+            for (const [send, receive] of Object.values(ends)) {
+              expect(send.statistics()).toMatchObject({ tasksWaitingSend: 0, tasksWaitingReceive: 0 });
+              while (send.statistics().currentBufferUsed > 0) received.push(receive.receiveNoWait());
+            }
+          }),
+        { seed: runSeed },
+      );
+      expect(received.toSorted()).toEqual(sent.toSorted());
+      expect(new Set(received).size).toBe(received.length);
+    }),
     { numRuns: 300 },
   );
 });

@@ -6,9 +6,11 @@ import {
   CapacityLimiter,
   Condition,
   type Coroutine,
+  call,
   Event,
   Lock,
   Semaphore,
+  KeyboardInterrupt,
   TooSlowError,
   currentTime,
   failAfter,
@@ -21,7 +23,7 @@ import {
   sleepUntil,
   untilStopRequested,
 } from "../../src/index.ts";
-import { ParkingLot, yieldBriefly, yieldBrieflyNoCancel, yieldIfCancelled } from "../../src/hazmat.ts";
+import { ParkingLot, currentTask, yieldBriefly, yieldBrieflyNoCancel, yieldIfCancelled } from "../../src/hazmat.ts";
 import { assertCheckpoints, assertNoCheckpoints, waitAllTasksBlocked } from "../../src/testing.ts";
 import { errorOf, virtual } from "../kernel/programs.ts";
 import { waiter } from "./waiters.ts";
@@ -166,6 +168,27 @@ describe.each(Object.keys(GRANTS))("%s", (name) => {
     });
   });
 
+  test("KeyboardInterrupt in the wait, then wake: the grant goes to the next waiter, nothing is left behind", () => {
+    virtual(function* () {
+      if (name === "Lock.acquire()") return; // the main task, which alone gets it, holds that one
+      const { wait, give, left } = make!();
+      const { runner } = currentTask();
+      const log: string[] = [];
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          yield* waitAllTasksBlocked();
+          waiter(nursery, log, "second", wait);
+          yield* waitAllTasksBlocked();
+          runner.interrupt();
+          give();
+        });
+        expect(yield* errorOf(call(wait))).toBeInstanceOf(KeyboardInterrupt);
+      });
+      expect(log).toEqual(["second"]);
+      expect(left()).toBe(0);
+    });
+  });
+
   test("possible, and the scope already cancelled: Cancelled, and it did not happen", () => {
     virtual(function* () {
       const { wait, give, left } = make!();
@@ -268,6 +291,12 @@ const READY: { readonly [name: string]: () => Coroutine<unknown> } = {
     send.sendNoWait(1);
     return receive.receive();
   },
+  "ReceiveChannel.forEach(body), for a value": () => {
+    const [send, receive] = openMemoryChannel<number>(1);
+    send.sendNoWait(1);
+    send.close();
+    return receive.forEach(() => {});
+  },
   "select(cases)": () => select([openMemoryChannel<number>(1)[0].send(1)]),
   "sleep(0)": () => sleep(0),
   "sleepUntil(the past)": () => sleepUntil(-1),
@@ -326,8 +355,9 @@ test("a cancel point only: yieldIfCancelled(), which does nothing when not cance
   });
 });
 
-test("no checkpoint: every synchronous call", () => {
+test("no checkpoint: every synchronous call, and the end of a block that holds something", () => {
   virtual(function* () {
+    const lot = new ParkingLot();
     const event = new Event();
     const [lock, semaphore, limiter] = [new Lock(), new Semaphore(1), new CapacityLimiter(1)];
     const condition = new Condition();
@@ -335,12 +365,24 @@ test("no checkpoint: every synchronous call", () => {
     // oxlint-disable-next-line require-yield
     yield* assertNoCheckpoints(function* () {
       event.set();
+      lot.unpark();
+      lot.unparkAll();
+      new CancelScope().cancel();
+      {
+        using _lock = lock.acquireNoWait();
+        using _semaphore = semaphore.acquireNoWait();
+        using _limiter = limiter.acquireNoWait();
+        using _condition = condition.acquireNoWait();
+      }
       lock.acquireNoWait();
       lock.release();
       semaphore.acquireNoWait();
       semaphore.release();
       limiter.acquireNoWait();
       limiter.release();
+      limiter.acquireOnBehalfOfNoWait("x");
+      limiter.releaseOnBehalfOf("x");
+      limiter.totalTokens = 2;
       condition.acquireNoWait();
       condition.notify();
       condition.notifyAll();
@@ -349,6 +391,7 @@ test("no checkpoint: every synchronous call", () => {
       receive.receiveNoWait();
       send.clone().close();
       receive.close();
+      for (const one of [event, lock, semaphore, limiter, condition, send, receive, lot]) one.statistics();
     });
   });
 });
