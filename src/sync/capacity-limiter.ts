@@ -116,7 +116,7 @@ export class CapacityLimiter {
     if (this.#waiting.has(borrower)) {
       throw new UsageError(`CapacityLimiter.acquire(): a task is waiting on behalf of ${nameOf(borrower)} already`);
     }
-    if (this.#waiting.size > 0 || this.availableTokens <= 0) return false;
+    if (this.availableTokens <= 0) return false; // as it is while anybody waits
     this.#lend(borrower);
     return true;
   }

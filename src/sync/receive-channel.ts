@@ -62,7 +62,10 @@ export class ReceiveChannel<T> implements Disposable, AsyncIterable<T, undefined
    *       yield* handle(order);
    *     });
    *
-   * An async task may as well loop: `for await (const order of receive)`. Trio: `async for`.
+   * To stop early, an async task writes `for await (const order of receive)`, a plain one a loop over `receive()` that has
+   * EndOfChannel at its end; or somebody cancels a scope around this. What was not received stays in the channel.
+   *
+   * Trio: `async for`.
    *
    * @throws TypeError at once if `body` is no function. ClosedResourceError. What `body` throws.
    */

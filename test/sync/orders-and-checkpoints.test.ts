@@ -308,6 +308,29 @@ test.each(Object.keys(READY))("%s is a full checkpoint, though it need not wait"
   });
 });
 
+test.each(Object.keys(READY).filter((name) => !/sleep|forEach/.test(name)))(
+  "%s that is cancelled at its schedule point has happened, and says so; Cancelled comes at the next checkpoint",
+  (name) => {
+    virtual(function* () {
+      const scope = new CancelScope();
+      const log: string[] = [];
+      yield* openNursery(function* (nursery) {
+        // oxlint-disable-next-line require-yield
+        nursery.startSoon(function* () {
+          scope.cancel();
+        });
+        yield* scope.run(function* () {
+          yield* call(READY[name]!);
+          log.push(`cancelled: ${scope.cancelCalled}`);
+          yield* yieldBriefly();
+          log.push("never");
+        });
+      });
+      expect(log).toEqual(["cancelled: true"]);
+    });
+  },
+);
+
 test("untilStopRequested() is a full checkpoint, though it was asked already", () => {
   virtual(function* () {
     const scope = new CancelScope();

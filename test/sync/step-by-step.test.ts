@@ -22,7 +22,7 @@ import {
   openNursery,
   select,
 } from "../../src/index.ts";
-import { ParkingLot, type Task, currentTask } from "../../src/hazmat.ts";
+import { ParkingLot, type Task, currentTask, yieldBriefly } from "../../src/hazmat.ts";
 import { waitAllTasksBlocked } from "../../src/testing.ts";
 import { virtual } from "../kernel/programs.ts";
 import { ChannelsModel, EventModel, LimiterModel, LockModel, type Model, SemaphoreModel } from "./models.ts";
@@ -33,6 +33,8 @@ interface Step {
   readonly does: readonly string[];
   /** What it waits for in the end. Task 0 never waits. */
   readonly waits?: string | undefined;
+  /** It is cancelled in the pass in which it has come to that, be it to wait or to go on at once; not with a seed. */
+  readonly cut?: boolean;
 }
 
 /** The real thing, in the model's words. */
@@ -45,6 +47,8 @@ interface Thing {
 
 interface Subject {
   readonly acts: readonly string[];
+  /** What many steps begin with, so that they come to something. */
+  readonly begins?: readonly (readonly string[])[];
   readonly waits: readonly string[];
   /** With a seed, the tasks that one step has woken may go on in any order: not where that matters. */
   readonly seeded?: false;
@@ -52,6 +56,8 @@ interface Subject {
 }
 
 const TASKS = 4;
+
+const SENDS_AND_RECEIVES = Array.from({ length: 4 }, () => onChannels(["sendNoWait", "receiveNoWait"])).flat();
 
 const SUBJECTS: { readonly [name: string]: Subject } = {
   Event: {
@@ -112,17 +118,14 @@ const SUBJECTS: { readonly [name: string]: Subject } = {
     },
   },
   Condition: {
-    acts: [
-      "acquireNoWait",
-      "acquireNoWait",
-      "release",
-      "dispose",
-      "notify 0",
-      "notify 1",
-      "notify 2",
-      "notify Infinity",
+    acts: ["acquireNoWait", "release", "dispose", "notify 0", "notify 1", "notify 2", "notify Infinity"],
+    begins: [
+      ["acquireNoWait"],
+      ["acquireNoWait"],
+      ["acquireNoWait", "notify 1", "release"],
+      ["acquireNoWait", "notify Infinity", "release"],
     ],
-    waits: ["acquire", "wait", "wait"],
+    waits: ["acquire", "wait", "wait", "wait"],
     seeded: false, // two that are cancelled at once take the lock again as they come to run
     make() {
       const condition = new Condition();
@@ -146,20 +149,17 @@ const SUBJECTS: { readonly [name: string]: Subject } = {
     },
   },
   "memory channels": {
-    acts: onChannels(["sendNoWait", "receiveNoWait", "sendNoWait", "receiveNoWait", "closeSend", "closeReceive"]),
+    acts: [...SENDS_AND_RECEIVES, ...onChannels(["closeSend", "closeReceive"])],
     waits: onChannels(["send", "receive"]),
     make: () => channels([0, 2]),
   },
   "memory channels of 1 and Infinity": {
-    acts: onChannels(["sendNoWait", "receiveNoWait", "sendNoWait", "receiveNoWait", "closeSend", "closeReceive"]),
+    acts: [...SENDS_AND_RECEIVES, ...onChannels(["closeSend", "closeReceive"])],
     waits: onChannels(["send", "receive"]),
     make: () => channels([1, Infinity]),
   },
   "select among others": {
-    acts: [
-      ...onChannels(["sendNoWait", "receiveNoWait", "sendNoWait", "receiveNoWait"]),
-      ...["closeSend Pa", "closeSend Pb", "closeReceive Pa", "closeReceive Pb"],
-    ],
+    acts: [...SENDS_AND_RECEIVES, "closeSend Pa", "closeSend Pb", "closeReceive Pa", "closeReceive Pb"],
     waits: [
       ...["send Pa", "receive Pa", "receive Pa, receive Qa", "send Pa, send Qa", "receive Pa, receive Pb"],
       ...["send Pa, receive Qa", "send Qa, receive Pa", "send Pa, receive Pa", "receive Qa, send Qb, receive Pb"],
@@ -171,6 +171,7 @@ const SUBJECTS: { readonly [name: string]: Subject } = {
 function lockLike(makeLock: () => Lock): Subject {
   return {
     acts: ["acquireNoWait", "release", "dispose"],
+    begins: [["acquireNoWait"]],
     waits: ["acquire"],
     make() {
       const lock = makeLock();
@@ -243,22 +244,25 @@ function outcomeOf(value: unknown): string {
   return typeof value === "string" ? value : "ok";
 }
 
-const steps = ({ acts, waits }: Subject): fc.Arbitrary<Step[]> => {
+const steps = ({ acts, begins, waits }: Subject): fc.Arbitrary<Step[]> => {
   const cancels = Array.from({ length: TASKS - 1 }, (_, index) => `cancel ${index + 1}`);
   const act = fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(...acts) },
     { weight: 2, arbitrary: fc.constantFrom(...cancels) },
   );
-  const does = fc.array(act, { maxLength: 3 });
+  const more = fc.array(act, { maxLength: 3 });
+  const begun = fc.tuple(fc.constantFrom(...(begins ?? [[]])), more).map(([first, others]) => first.concat(others));
+  const does = fc.oneof(more, begun);
   const ends = does.map((all) => all.concat("end"));
+  const cut = fc.constantFrom(false, false, false, true);
   const task = fc.nat({ max: TASKS - 1 });
   return fc.array(
     fc.oneof(
-      { weight: 3, arbitrary: fc.record({ task, does, waits: fc.constantFrom(...waits) }) },
+      { weight: 3, arbitrary: fc.record({ task, does, waits: fc.constantFrom(...waits), cut }) },
       { weight: 3, arbitrary: fc.record({ task, does }) },
       { weight: 1, arbitrary: fc.record({ task, does: ends }) },
     ),
-    { maxLength: 20 },
+    { maxLength: 20, size: "max" },
   );
 };
 
@@ -309,7 +313,7 @@ function play({ thing, model }: ReturnType<Subject["make"]>, program: readonly S
     });
   };
 
-  const foretell = (who: number, does: readonly string[], waits: string | undefined): string[] => {
+  const foretell = (who: number, does: readonly string[], waits: string | undefined, cut: boolean): string[] => {
     const expected: string[] = [];
     for (const what of does) {
       const [verb, other] = what.split(" ");
@@ -318,6 +322,7 @@ function play({ thing, model }: ReturnType<Subject["make"]>, program: readonly S
       else expected.push(`${who} ${model.act(who, what)}`);
     }
     if (waits !== undefined) model.wait(who, waits);
+    if (cut) model.cancel(who);
     model.settle();
     return [...expected, ...model.woken().map(([waiter, outcome]) => `${waiter} ${outcome}`)];
   };
@@ -330,11 +335,17 @@ function play({ thing, model }: ReturnType<Subject["make"]>, program: readonly S
         for (const [number, step] of program.entries()) {
           const busy = model.waiting.has(step.task);
           const who = busy ? 0 : step.task;
-          const does = step.does.map((what) => `${what}${/^(send|receive)/.test(what) ? ` ${number}` : ""}`);
-          const waits = who === 0 ? undefined : step.waits?.replaceAll(/(?=,|$)/g, ` ${number}`);
-          const expected = foretell(who, does, waits);
+          const stamped = (what: string): string => what.replaceAll(/(send|receive)\w* \w+/g, `$& ${number}`);
+          const does = step.does.map(stamped);
+          const waits = who === 0 || step.waits === undefined ? undefined : stamped(step.waits);
+          const cut = waits !== undefined && step.cut === true && seed === undefined;
+          const expected = foretell(who, does, waits, cut);
           jobs[who] = { does, waits };
           lots[who]!.unpark();
+          if (cut) {
+            yield* yieldBriefly();
+            scopes[who]!.cancel();
+          }
           yield* waitAllTasksBlocked();
           expect(log.splice(0).toSorted(), `step ${number}`).toEqual(expected.toSorted());
           const numberOf = (task: Task): number | "gone" => {
