@@ -84,8 +84,9 @@ export function toReadableStream<T>(channel: ReceiveChannel<T>): ReadableStream<
 }
 
 /**
- * A WritableStream that sends into a channel, for code outside the run: a write is done when its value was sent. The end is
- * the stream's from now on: closing or aborting the stream closes it. Not a checkpoint.
+ * A WritableStream that sends into a channel, for code outside the run: `stream.pipeTo(toWritableStream(channel))`. A write
+ * is done when its value was sent, and until then the stream tells its writer to wait. The end is the stream's from now on:
+ * closing or aborting the stream closes it. Not a checkpoint.
  *
  * A write fails with BrokenResourceError when nobody is left to receive, with RunFinishedError when the run is over.
  *
@@ -94,18 +95,15 @@ export function toReadableStream<T>(channel: ReceiveChannel<T>): ReadableStream<
 export function toWritableStream<T>(channel: SendChannel<T>): WritableStream<T> {
   checkEnd(channel, SendChannel, "toWritableStream(channel)");
   const inRun = new InRun();
-  return new WritableStream<T>(
-    {
-      start(controller) {
-        // The stream's own abort() is called only after a write that waits.
-        const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
-        signal.addEventListener("abort", () => inRun.do(() => channel.close()));
-      },
-      write: (value) => inRun.result(() => channel.send(value)),
-      close: () => inRun.do(() => channel.close()),
+  return new WritableStream<T>({
+    start(controller) {
+      // The stream's own abort() is called only after a write that waits.
+      const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
+      signal.addEventListener("abort", () => inRun.do(() => channel.close()));
     },
-    { highWaterMark: 0 },
-  );
+    write: (value) => inRun.result(() => channel.send(value)),
+    close: () => inRun.do(() => channel.close()),
+  });
 }
 
 /**

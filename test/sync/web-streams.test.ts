@@ -247,11 +247,35 @@ describe("toWritableStream(channel)", () => {
       const writer = toWritableStream(send).getWriter();
       const writing = [writer.write(1), writer.write(2)];
       yield* waitAllTasksBlocked();
-      expect(writer.desiredSize).toBe(-2);
+      expect(writer.desiredSize).toBe(-1);
       expect(receive.statistics().tasksWaitingSend).toBe(1); // one by one
       expect([yield* receive.receive(), yield* receive.receive()]).toEqual([1, 2]);
       yield* fromPromise(Promise.all(writing));
-      expect(writer.desiredSize).toBe(0);
+      expect(writer.desiredSize).toBe(1);
+    });
+  });
+
+  test("a stream can be piped into it, and waits where nobody receives", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      let pulled = 0;
+      const source = new ReadableStream<number>(
+        {
+          pull(controller) {
+            if (pulled === 4) controller.close();
+            else controller.enqueue(pulled++);
+          },
+        },
+        { highWaterMark: 0 },
+      );
+      const piping = source.pipeTo(toWritableStream(send));
+      const got: number[] = [];
+      yield* receive.forEach((value) => {
+        got.push(value);
+        expect(pulled - got.length).toBeLessThanOrEqual(1);
+      });
+      yield* fromPromise(piping);
+      expect(got).toEqual([0, 1, 2, 3]);
     });
   });
 });
@@ -462,7 +486,7 @@ describe("pumpToStream(channel, stream)", () => {
 
   test("takes no value before the stream has room for it", async () => {
     await run(function* () {
-      const writes = Array.from({ length: 3 }, () => ({ begun: new Event(), done: Promise.withResolvers<void>() }));
+      const writes = Array.from({ length: 4 }, () => ({ begun: new Event(), done: Promise.withResolvers<void>() }));
       let count = 0;
       const stream = new WritableStream<number>({
         write() {
@@ -474,12 +498,15 @@ describe("pumpToStream(channel, stream)", () => {
       const [send, receive] = openMemoryChannel<number>(3);
       for (let i = 0; i < 3; i++) send.sendNoWait(i);
       send.close();
+      const earlier = stream.getWriter();
+      void earlier.write(-1);
+      earlier.releaseLock();
       yield* openNursery(function* (nursery) {
         nursery.startSoon(() => pumpToStream(receive, stream));
         for (const [index, { begun, done }] of writes.entries()) {
           yield* begun.wait();
           yield* waitAllTasksBlocked();
-          expect([receive.statistics().currentBufferUsed, count]).toEqual([2 - index, index + 1]);
+          expect([receive.statistics().currentBufferUsed, count]).toEqual([3 - index, index + 1]);
           done.resolve();
         }
       });
