@@ -111,4 +111,8 @@ test("values that make no sense are refused at once", () => {
   }
   expect(() => new Semaphore(3, { maxValue: 2 })).toThrow(/maxValue must be a whole number, from 3/);
   expect(thrownBy(() => new Semaphore(3, null as any))).toBeInstanceOf(TypeError);
+  expect(thrownBy(() => new Semaphore(3, { maxValue: "4" as any }))).toBeInstanceOf(TypeError);
+  for (const maxValue of [-1, 3.5, NaN, Infinity]) {
+    expect(thrownBy(() => new Semaphore(3, { maxValue }))).toBeInstanceOf(RangeError);
+  }
 });
