@@ -1,5 +1,5 @@
 import { UsageError, WouldBlock } from "../errors.ts";
-import { Abort, currentTask, reschedule, yieldIndefinitely, type Operation, type Task } from "../hazmat.ts";
+import { currentTask, type Operation, type Task } from "../hazmat.ts";
 import { Attempt } from "../kernel/attempt.ts";
 import { type Held, HeldOnce } from "./held.ts";
 import { judgeCount } from "./judge.ts";
@@ -22,8 +22,8 @@ export interface CapacityLimiterStatistics {
 export class CapacityLimiter {
   /** Which loan each of them has, so that what an earlier one gave does not return a later one. */
   readonly #borrowers = new Map<unknown, number>();
-  /** Which task waits for each that is to get one, in order of arrival. One that is cancelled is gone at once. */
-  readonly #waiting = new Map<unknown, Task>();
+  /** Who is to get one, in order of arrival. One that is cancelled is gone at once. */
+  readonly #waiting = new Map<unknown, Acquire>();
   #totalTokens: number;
   #loans = 0;
 
@@ -122,12 +122,13 @@ export class CapacityLimiter {
   }
 
   /** @internal */
-  wait(task: Task, borrower: unknown): Operation<unknown> {
-    this.#waiting.set(borrower, task);
-    return yieldIndefinitely(() => {
-      this.#waiting.delete(borrower);
-      return Abort.SUCCEEDED;
-    });
+  enqueue(acquire: Acquire, borrower: unknown): void {
+    this.#waiting.set(borrower, acquire);
+  }
+
+  /** @internal Nobody waits on behalf of `borrower` any more. */
+  dequeue(borrower: unknown): void {
+    this.#waiting.delete(borrower);
   }
 
   /** @internal What the borrower of a token gets. Disposing of it after a release by hand does nothing. */
@@ -143,11 +144,11 @@ export class CapacityLimiter {
   }
 
   #handOut(): void {
-    for (const [borrower, task] of this.#waiting) {
+    for (const [borrower, acquire] of this.#waiting) {
       if (this.availableTokens <= 0) return;
       this.#waiting.delete(borrower);
       this.#lend(borrower);
-      reschedule(task);
+      acquire.endWait();
     }
   }
 }
@@ -172,8 +173,13 @@ class Acquire extends Attempt<Held> {
     return this.#limiter.take(this.#borrower);
   }
 
-  protected wait(task: Task): Operation<unknown> {
-    return this.#limiter.wait(task, this.#borrower);
+  protected wait(): null {
+    this.#limiter.enqueue(this, this.#borrower);
+    return null;
+  }
+
+  protected override giveUp(): void {
+    this.#limiter.dequeue(this.#borrower);
   }
 
   protected result(): Held {

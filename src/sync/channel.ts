@@ -23,6 +23,8 @@ export class Channel<T> {
   /** What waits at either side. */
   readonly senders: Queue<T> = new WaitList();
   readonly receivers: Queue<T> = new WaitList();
+  /** Why what was sent has broken off before its end; undefined while it has not. */
+  brokenOff: { readonly cause: unknown } | undefined = undefined;
   peak = 0;
   openSenders = 0;
   openReceivers = 0;
@@ -46,10 +48,16 @@ export class Channel<T> {
     return true;
   }
 
-  /** Whether there is a value to take; then {@link Channel.take} takes it. @throws EndOfChannel */
+  /** What receivers get when nothing is left and nobody can send. */
+  readonly end = (): Error =>
+    this.brokenOff === undefined
+      ? new EndOfChannel("every end that could send is closed, and all that was sent has been received")
+      : new BrokenResourceError("what was sent into this channel has broken off before its end", this.brokenOff);
+
+  /** Whether there is a value to take; then {@link Channel.take} takes it. @throws EndOfChannel, BrokenResourceError */
   get hasValue(): boolean {
     if (this.buffer.size > 0 || this.senders.size > 0) return true;
-    if (this.openSenders === 0) throw endOfChannel();
+    if (this.openSenders === 0) throw this.end();
     return false;
   }
 
@@ -137,10 +145,6 @@ export abstract class ChannelOperation<T, R = unknown> extends Waiting<R, Channe
 /** Fails those that wait, all of them or those of one end, with errors of their own. */
 export function failAll<T>(queue: Queue<T>, makeError: () => Error, end?: object): void {
   for (const one of queue) if (end === undefined || one.end === end) one.fail(makeError());
-}
-
-export function endOfChannel(): EndOfChannel {
-  return new EndOfChannel("every end that could send is closed, and all that was sent has been received");
 }
 
 export function closedMeanwhile(what: string): ClosedResourceError {

@@ -6,7 +6,6 @@ import {
   type MemoryChannelStatistics,
   type Queue,
   closedMeanwhile,
-  endOfChannel,
   failAll,
 } from "./channel.ts";
 
@@ -59,7 +58,14 @@ export class SendChannel<T> implements Disposable {
     this.#closed = true;
     const channel = this.#channel;
     failAll(channel.senders, () => closedMeanwhile("SendChannel.send()"), this);
-    if (--channel.openSenders === 0) failAll(channel.receivers, endOfChannel);
+    if (--channel.openSenders === 0) failAll(channel.receivers, channel.end);
+  }
+
+  /** @internal Closes it before all was sent that was to be: receivers get BrokenResourceError in the place of EndOfChannel. */
+  breakOff(cause: unknown): void {
+    if (this.#closed) return;
+    this.#channel.brokenOff ??= { cause };
+    this.close();
   }
 
   /** {@link SendChannel.close}, for `using`. */

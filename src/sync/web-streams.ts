@@ -1,9 +1,10 @@
 /**
  * Between memory channels and the Web's streams, with backpressure: nothing is taken from one side before the other can
- * have it. `to…Stream` give the channel's end to code outside the run; the pumps are for a task that moves what a stream
+ * have it. And what ends early on one side never looks like all of it on the other: who receives what a stream gave gets
+ * BrokenResourceError, with the stream's error as its cause. `to…Stream` give the channel's end to code outside the run; the pumps are for a task that moves what a stream
  * has, or wants.
  */
-import { Cancelled, EndOfChannel, RunFinishedError, UsageError } from "../errors.ts";
+import { Cancelled, EndOfChannel, RunFinishedError, UsageError, WouldBlock } from "../errors.ts";
 import { currentCallSoonThreadAndSignalSafe, spawnSystemTask, type CallSoon, type Operation } from "../hazmat.ts";
 import { fromPromise } from "../kernel/promise.ts";
 import type { Trap } from "../kernel/operation.ts";
@@ -17,7 +18,8 @@ import { SendChannel } from "./send-channel.ts";
  * when no more will come. Called in the run; used anywhere in its thread, but not in tasks of the run, which loop
  * over the channel itself. Not a checkpoint.
  *
- * When the run is over, the iteration throws RunFinishedError.
+ * When the run is over, it gives what still lies in the channel, and then ends if every sending end was closed, else it throws
+ * RunFinishedError.
  *
  * @throws TypeError if `channel` is no receiving end. UsageError outside a run.
  */
@@ -28,15 +30,20 @@ export function toAsyncIterable<T>(channel: ReceiveChannel<T>): AsyncIterableIte
   let ended = false;
   const receiveNext = (): Promise<IteratorResult<T, undefined>> => {
     if (ended) return Promise.resolve(end);
-    return inRun.result(function* (): Generator<Trap, IteratorResult<T, undefined>, any> {
-      try {
-        return { done: false, value: yield* channel.receive() };
-      } catch (error) {
-        ended ||= error instanceof EndOfChannel;
-        if (ended) return end;
+    return inRun
+      .result(function* (): Generator<Trap, IteratorResult<T, undefined>, any> {
+        try {
+          return { done: false, value: yield* channel.receive() };
+        } catch (error) {
+          ended ||= error instanceof EndOfChannel;
+          if (ended) return end;
+          throw error;
+        }
+      })
+      .catch((error: unknown) => {
+        if (error instanceof RunFinishedError) return leftIn(channel, error);
         throw error;
-      }
-    });
+      });
   };
   let last: Promise<unknown> = Promise.resolve();
   return {
@@ -57,11 +64,21 @@ export function toAsyncIterable<T>(channel: ReceiveChannel<T>): AsyncIterableIte
   };
 }
 
+/** After the run. @throws `isOver` where more might have come. */
+function leftIn<T>(channel: ReceiveChannel<T>, isOver: RunFinishedError): IteratorResult<T, undefined> {
+  try {
+    return { done: false, value: channel.receiveNoWait() };
+  } catch (error) {
+    if (error instanceof EndOfChannel) return { done: true, value: undefined };
+    throw error instanceof WouldBlock ? isOver : error;
+  }
+}
+
 /**
  * What comes out of a channel as a ReadableStream, for code outside the run: `new Response(toReadableStream(channel))`.
  * Nothing is taken ahead. The end is the stream's from now on: cancelling the stream closes it. Not a checkpoint.
  *
- * When the run is over before the channel has ended, the stream is in error with RunFinishedError.
+ * When the run is over before every sending end was closed, the stream is in error with RunFinishedError.
  *
  * @throws TypeError if `channel` is no receiving end. UsageError outside a run.
  */
@@ -86,7 +103,8 @@ export function toReadableStream<T>(channel: ReceiveChannel<T>): ReadableStream<
 /**
  * A WritableStream that sends into a channel, for code outside the run: `stream.pipeTo(toWritableStream(channel))`. A write
  * is done when its value was sent, and until then the stream tells its writer to wait. The end is the stream's from now on:
- * closing or aborting the stream closes it. Not a checkpoint.
+ * closing the stream closes it, aborting it breaks it off: who receives gets BrokenResourceError, with the reason as its cause,
+ * in the place of EndOfChannel. Not a checkpoint.
  *
  * A write fails with BrokenResourceError when nobody is left to receive, with RunFinishedError when the run is over.
  *
@@ -99,7 +117,7 @@ export function toWritableStream<T>(channel: SendChannel<T>): WritableStream<T> 
     start(controller) {
       // The stream's own abort() is called only after a write that waits.
       const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
-      signal.addEventListener("abort", () => inRun.do(() => channel.close()));
+      signal.addEventListener("abort", () => inRun.do(() => channel.breakOff(signal.reason)));
     },
     write: (value) => inRun.result(() => channel.send(value)),
     close: () => inRun.do(() => channel.close()),
@@ -107,9 +125,9 @@ export function toWritableStream<T>(channel: SendChannel<T>): WritableStream<T> 
 }
 
 /**
- * Reads a ReadableStream to its end, and sends what it gives into a channel, one by one. However it ends, the channel's end
- * is closed; unless the stream came to its end, it is cancelled too, with what ended this as the reason. A checkpoint for
- * each value.
+ * Reads a ReadableStream to its end, sends what it gives into a channel, one by one, and closes the channel's end. If it ends in
+ * any other way, the stream is cancelled, with what ended this as the reason, and who receives gets BrokenResourceError, with that
+ * as its cause, in the place of EndOfChannel. A checkpoint for each value.
  *
  *     nursery.startSoon(() => pumpFromStream(response.body!, send));
  *
@@ -127,7 +145,7 @@ export function pumpFromStream<T>(stream: ReadableStream<T>, channel: SendChanne
       try {
         for (;;) {
           const { done, value } = yield* fromPromise(reader.read());
-          if (done) return;
+          if (done) break;
           yield* channel.send(value as T);
         }
       } catch (error) {
@@ -137,8 +155,10 @@ export function pumpFromStream<T>(stream: ReadableStream<T>, channel: SendChanne
       } finally {
         reader.releaseLock();
       }
-    } finally {
       channel.close();
+    } catch (error) {
+      channel.breakOff(error);
+      throw error;
     }
   });
 }
