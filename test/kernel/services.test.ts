@@ -9,6 +9,7 @@ import {
   sleep,
   sleepForever,
   type Nursery,
+  type TaskStatus,
 } from "../../src/index.ts";
 import { currentTask, yieldBriefly } from "../../src/hazmat.ts";
 import { errorOf, thrownBy, virtual } from "./programs.ts";
@@ -156,5 +157,87 @@ test("its task has the function's name; it is called at once; and what is no tas
       yield* yieldBriefly();
     });
     expect(thrownBy(() => closed!.startService(() => sleep(1)))).toBeInstanceOf(UsageError);
+  });
+});
+
+test("a start() that is under way keeps services going, and so does the task that it brings", () => {
+  virtual(function* () {
+    const log: string[] = [];
+    yield* openNursery(function* (other) {
+      yield* openNursery(function* (nursery) {
+        nursery.startService(function* () {
+          try {
+            yield* sleepForever();
+          } finally {
+            log.push(`service ends at ${currentTime()}`);
+          }
+        });
+        other.startSoon(function* () {
+          yield* nursery.start(function* (status: TaskStatus) {
+            yield* sleep(10);
+            status.started();
+            yield* sleep(10);
+          });
+        });
+        yield* sleep(1);
+      });
+    });
+    expect(log).toEqual(["service ends at 20"]);
+  });
+});
+
+test("a start() that fails when only services are left lets them end", () => {
+  virtual(function* () {
+    yield* openNursery(function* (other) {
+      yield* openNursery(function* (nursery) {
+        nursery.startService(sleepForever);
+        other.startSoon(function* () {
+          const failing = nursery.start(function* () {
+            yield* sleep(10);
+            throw new RangeError("not today");
+          });
+          expect(yield* errorOf(failing)).toBeInstanceOf(RangeError);
+        });
+        yield* sleep(1);
+      });
+      expect(currentTime()).toBe(10);
+    });
+  });
+});
+
+test("services of nested nurseries end with their own nursery, and what a service starts while it ends is waited for", () => {
+  virtual(function* () {
+    const log: string[] = [];
+    const service = (name: string, ending?: () => void) =>
+      function* (): Generator<any, void> {
+        try {
+          yield* sleepForever();
+        } finally {
+          log.push(`${name} at ${currentTime()}`);
+          ending?.();
+        }
+      };
+    yield* openNursery(function* (outer) {
+      outer.startService(
+        service("outer", () =>
+          outer.startSoon(function* () {
+            yield* sleep(5);
+            log.push(`late child at ${currentTime()}`);
+          }),
+        ),
+      );
+      outer.startService(() =>
+        openNursery(function* (within) {
+          within.startService(service("within a service"));
+          yield* sleepForever();
+        }),
+      );
+      yield* openNursery(function* (inner) {
+        inner.startService(service("inner"));
+        yield* sleep(3);
+      });
+      yield* sleep(3);
+    });
+    expect(log).toEqual(["inner at 3", "outer at 6", "within a service at 6", "late child at 11"]);
   });
 });
