@@ -155,7 +155,7 @@ export class CancelScope {
   cancel(reason?: unknown): void {
     if (this.own !== null) return;
     if (isGraceful(reason)) this.#cancelGracefully(reason);
-    else this.cancelFor("explicit", reason);
+    else this.cancelFor("explicit", reason, nameOfCaller());
   }
 
   #cancelGracefully(options: GracefulCancel): void {
@@ -169,8 +169,7 @@ export class CancelScope {
     if (this.#phase === EXITED) return;
     const over = runner.clock.currentTime() + grace;
     if (this.#grace !== null && this.#grace.over <= over) return;
-    const by = thread.task ?? taskOfContext();
-    this.#grace = { over, cause: this.#grace?.cause ?? new CancelCause("explicit", reason, by?.name) };
+    this.#grace = { over, cause: this.#grace?.cause ?? new CancelCause("explicit", reason, nameOfCaller()) };
     if (this.#phase === NEW) {
       this.time = Math.min(this.time, over); // a timeout goes on counting from the entry
       return;
@@ -257,11 +256,9 @@ export class CancelScope {
   }
 
   /** @internal Cancels for a cause that is not to be judged; does nothing if the scope is cancelled already. */
-  cancelFor(source: CancelSource, reason?: unknown): void {
+  cancelFor(source: CancelSource, reason?: unknown, sourceTask?: string): void {
     if (this.own !== null) return;
-    let by = source === "explicit" || source === "nursery" ? thread.task : null;
-    if (source === "explicit") by ??= taskOfContext(); // the code of an async task, resumed
-    this.own = this.#deadlineHasPassed() ? this.#causeOfDeadline() : new CancelCause(source, reason, by?.name);
+    this.own = this.#deadlineHasPassed() ? this.#causeOfDeadline() : new CancelCause(source, reason, sourceTask);
     this.#forgetDeadline();
     if (this.#phase === ENTERED) this.#recalculate();
     else if (this.#phase === NEW) this.signals?.deliver();
@@ -412,6 +409,11 @@ export class CancelScope {
     task.previousInScope = null;
     task.nextInScope = null;
   }
+}
+
+/** The task that is cancelling, if it is a task. */
+export function nameOfCaller(): string | undefined {
+  return (thread.task ?? taskOfContext())?.name;
 }
 
 /** How a scope's body ended, and then how its scope ends. */

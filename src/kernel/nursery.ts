@@ -1,4 +1,4 @@
-import { KeyboardInterrupt, UsageError } from "../errors.ts";
+import { Cancelled, KeyboardInterrupt, UsageError } from "../errors.ts";
 import { notResumed } from "./by-hand.ts";
 import { CancelScope, ScopeRun, type ScopeOutcome } from "./cancel-scope.ts";
 import { describe } from "./describe.ts";
@@ -199,20 +199,28 @@ export class Nursery {
   }
 
   /** @internal A child ended, and has left the lists. */
-  childEnded(failed: boolean, error: unknown): void {
-    if (failed) this.addError(error);
+  childEnded(child: Task, failed: boolean, error: unknown): void {
+    if (failed) this.#addError(error, child);
     this.checkClosed();
   }
 
-  /** @internal */
-  addError(error: unknown): void {
+  /** An error of the body or of a child: what else is here is cancelled for it, or for what a Cancelled was thrown for. */
+  #addError(error: unknown, thrower: Task): void {
     this.#errors.push(error);
-    this.cancelScope.cancelFor("nursery", error);
+    const { cancelScope } = this;
+    if (error instanceof Cancelled) cancelScope.cancelFor(error.source, error.reason, error.sourceTask);
+    else if (error instanceof KeyboardInterrupt) cancelScope.cancelFor("KeyboardInterrupt", error);
+    else cancelScope.cancelFor("nursery", error, thrower.name);
+  }
+
+  /** @internal Ctrl-C came while the body was left. */
+  addKeyboardInterrupt(error: KeyboardInterrupt): void {
+    this.#addError(error, this.parentTask);
   }
 
   /** @internal */
   bodyEnded(failed: boolean, error: unknown): void {
-    if (failed) this.addError(error);
+    if (failed) this.#addError(error, this.parentTask);
     this.#bodyRunning = false;
     this.checkClosed();
   }
@@ -311,7 +319,7 @@ function keepKeyboardInterrupt(nursery: Nursery, raiseCancel: () => never): Abor
   try {
     raiseCancel();
   } catch (error) {
-    if (error instanceof KeyboardInterrupt) nursery.addError(error);
+    if (error instanceof KeyboardInterrupt) nursery.addKeyboardInterrupt(error);
   }
   return Abort.FAILED;
 }

@@ -236,8 +236,8 @@ export class Runner {
     nursery.removeChild(task);
     if (task === this.mainTask) {
       this.ended = { failed, outcome };
-      nursery.childEnded(false, undefined);
-    } else nursery.childEnded(failed, outcome);
+      nursery.childEnded(task, false, undefined);
+    } else nursery.childEnded(task, failed, outcome);
   }
 
   private rootEnded(failed: boolean, error: unknown): void {

@@ -1,4 +1,4 @@
-import type { CancelScope } from "./cancel-scope.ts";
+import { type CancelScope, nameOfCaller } from "./cancel-scope.ts";
 import type { Runner } from "./runner.ts";
 
 /**
@@ -28,7 +28,7 @@ export class ScopeSignals {
   /** Its source has aborted. The reason is one, whatever it looks like: nobody asked for grace. */
   cancel(): void {
     this.#runner.signalCame(this);
-    this.#scope.cancelFor("explicit", (this.#source as AbortSignal).reason);
+    this.#scope.cancelFor("explicit", (this.#source as AbortSignal).reason, nameOfCaller());
   }
 
   /** The scope was entered. */

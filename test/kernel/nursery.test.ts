@@ -170,6 +170,58 @@ describe("joining", () => {
   });
 });
 
+describe("the Cancelled of a nursery's tasks", () => {
+  /** What a task of a nursery is told when `fail` has thrown beside it. */
+  function told(fail: () => Coroutine<unknown>): Cancelled {
+    let seen: unknown;
+    thrownBy(() =>
+      virtual(function* () {
+        yield* openNursery(function* (nursery) {
+          nursery.startSoon(function* () {
+            seen = yield* errorOf(sleepForever());
+          });
+          nursery.startSoon(named("failing", fail));
+          yield* sleepForever();
+        });
+      }),
+    );
+    return seen as Cancelled;
+  }
+
+  test("names the error that cancelled it, and the task that threw it", () => {
+    const error = new RangeError("broke");
+    const seen = told(function* () {
+      yield* sleep(1);
+      throw error;
+    });
+    expect(seen).toMatchObject({ source: "nursery", sourceTask: "failing" });
+    expect(seen.reason).toBe(error);
+  });
+
+  test("is of the source KeyboardInterrupt, and of no task, where it was Ctrl-C", () => {
+    const seen = told(function* () {
+      yield* sleep(1);
+      currentTask().runner.interrupt(); // main has it
+      yield* sleepForever();
+    });
+    expect(seen).toMatchObject({ source: "KeyboardInterrupt", sourceTask: undefined });
+    expect(seen.reason).toBeInstanceOf(KeyboardInterrupt);
+  });
+
+  test("tells the first cause of a Cancelled that nobody has caught on its way, not the nursery that it came through", () => {
+    const seen = told(function* () {
+      let kept: unknown;
+      const scope = new CancelScope();
+      scope.cancel("the first reason");
+      yield* scope.run(function* () {
+        kept = yield* errorOf(sleepForever());
+      });
+      throw kept;
+    });
+    expect(seen).toMatchObject({ source: "explicit", reason: "the first reason", sourceTask: "failing" });
+  });
+});
+
 describe("errors", () => {
   test("a child's error cancels the rest, and comes out in a group", () => {
     virtual(function* () {
