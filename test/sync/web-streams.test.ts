@@ -17,6 +17,7 @@ import {
   toAsyncIterable,
   toReadableStream,
   toWritableStream,
+  type ReceiveChannel,
 } from "../../src/index.ts";
 import { spawnSystemTask } from "../../src/hazmat.ts";
 import { waitAllTasksBlocked } from "../../src/testing.ts";
@@ -44,6 +45,38 @@ describe("toAsyncIterable(channel)", () => {
         expect(got).toEqual([0, 1, 2, 3, 4]);
       });
     });
+  });
+
+  test.each([0, 3])(
+    "capacity %p: what was sent is all had, though the run is over before it is asked for",
+    async (capacity) => {
+      type Values = AsyncIterableIterator<number, undefined>;
+      const { promise, resolve } = Promise.withResolvers<{ readonly values: Values }>();
+      const running = run(function* () {
+        const [send, receive] = openMemoryChannel<number>(capacity);
+        resolve({ values: toAsyncIterable(receive) });
+        for (let i = 0; i < 3; i++) yield* send.send(i);
+        send.close();
+      });
+      const { values } = await promise;
+      const got: number[] = [];
+      for await (const value of values) {
+        got.push(value);
+        if (capacity > 0 || value === 2) await running;
+      }
+      expect(got).toEqual([0, 1, 2]);
+      expect(await values.next()).toEqual({ done: true, value: undefined });
+    },
+  );
+
+  test("after the run it gives what lies in a channel that nobody has closed, and then throws RunFinishedError", async () => {
+    const values = await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(3);
+      send.sendNoWait(1);
+      return toAsyncIterable(receive);
+    });
+    expect(await values.next()).toEqual({ done: false, value: 1 });
+    expect(await rejection(values.next())).toBeInstanceOf(RunFinishedError);
   });
 
   test("takes a value only when it is asked for one, and leaving the loop closes the end", async () => {
@@ -276,6 +309,83 @@ describe("toWritableStream(channel)", () => {
       });
       yield* fromPromise(piping);
       expect(got).toEqual([0, 1, 2, 3]);
+    });
+  });
+});
+
+describe("what ends early does not look like all of it", () => {
+  const reason = new Error("the cable was cut");
+
+  /** What comes after the values, from a loop and from one that was waiting when it came. */
+  function* endsOf(receive: ReceiveChannel<number>, breakIt: () => void): Generator<any, unknown[], any> {
+    const ends: unknown[] = [];
+    yield* openNursery(function* (nursery) {
+      nursery.startSoon(function* () {
+        ends.push(yield* errorOf(receive.clone().forEach(() => {})));
+      });
+      yield* waitAllTasksBlocked();
+      breakIt();
+    });
+    ends.push(yield* errorOf(receive.receive()));
+    return ends;
+  }
+  const broken = expect.objectContaining({
+    name: "BrokenResourceError",
+    message: expect.stringContaining("broken off before its end"),
+    cause: reason,
+  });
+
+  test("a WritableStream that is aborted", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      const writer = toWritableStream(send).getWriter();
+      const ends = yield* endsOf(receive, () => void writer.abort(reason));
+      expect(ends).toEqual([broken, broken]);
+    });
+  });
+
+  test("a ReadableStream that fails", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      let controller: ReadableStreamDefaultController<number> | undefined;
+      const stream = new ReadableStream<number>({
+        start(given) {
+          controller = given;
+        },
+      });
+      let thrown: unknown;
+      yield* openNursery(function* (nursery) {
+        nursery.startSoon(function* () {
+          thrown = yield* errorOf(pumpFromStream(stream, send));
+        });
+        const ends = yield* endsOf(receive, () => controller!.error(reason));
+        expect(ends).toEqual([broken, broken]);
+      });
+      expect(thrown).toBe(reason);
+    });
+  });
+
+  test("the first of several senders that breaks off counts, once all are closed and all is received", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(3);
+      const writer = toWritableStream(send.clone()).getWriter();
+      yield* fromPromise(writer.abort(reason));
+      yield* waitAllTasksBlocked();
+      send.sendNoWait(1);
+      send.close();
+      expect(yield* receive.receive()).toBe(1);
+      expect(yield* errorOf(receive.receive())).toEqual(broken);
+    });
+  });
+
+  test("and it goes through a channel from one stream to the other", async () => {
+    await run(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      const reading = toReadableStream(receive).getReader();
+      const writer = toWritableStream(send).getWriter();
+      const next = rejection(reading.read());
+      void writer.abort(reason);
+      expect(yield* fromPromise(next)).toEqual(broken);
     });
   });
 });
