@@ -47,7 +47,7 @@ export class Sleep extends Suspension<void> implements Deadline {
   describe(): string {
     if (this.time === Infinity) return "sleepForever()";
     const left = this.time - (this.task as Task).runner.clock.currentTime();
-    return `${this.operationName}, ${inMilliseconds(Math.max(0, left))} left`;
+    return `${this.fromNow ? "sleep()" : "sleepUntil()"}, ${inMilliseconds(Math.max(0, left))} left`;
   }
 }
 

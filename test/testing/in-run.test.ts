@@ -28,6 +28,9 @@ import { whyNot } from "../platform.ts";
 /** What is open in a process is looked up in the list that Linux has of it. */
 const noList = whyNot("linux");
 
+/** Whether these tests run in asynchronous generators this time. */
+const again = function* () {}.constructor.name === "AsyncGeneratorFunction";
+
 test(
   "the body is the main task of a run",
   inRun(async function* () {
@@ -349,7 +352,8 @@ describe("a test that bun:test does not wait for any longer", () => {
   });
 });
 
-describe("a test fails that leaves behind", () => {
+// Each waits for what may still end by itself; that is the same in both kinds.
+describe.skipIf(again)("a test fails that leaves behind", () => {
   test("a system task", async () => {
     const error = await failure(
       inRun(function* () {
