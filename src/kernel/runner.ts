@@ -100,10 +100,12 @@ export class Runner {
   private internalError: TrioInternalError | null = null;
   /** A deadlock, or a mistake that leaves no way on. */
   failure: Error | null = null;
-  private wasAbortedBySignal = false;
-  /** What a wait that lasts as long as it may will mean. */
+  /** What the run ends with as it stands, if it was given up. */
+  givenUp: Error | null = null;
   /** Deadlines after this time of the clock need not be looked for; -Infinity until it was read. */
   private horizon: number;
+  private wasAbortedBySignal = false;
+  /** What a wait that lasts as long as it may will mean. */
   private primed: "nothing" | "idle" | "autojump" = "nothing";
   /** Nothing at all has happened since {@link Runner.quietSince}, in however many waits. */
   private quiet = false;
@@ -495,7 +497,6 @@ export class Runner {
     this.givenUp = error;
     this.host.wake();
   }
-  givenUp: Error | null = null;
 
   /** The tree of tasks as text, of so many lines at most. */
   tree(limit: number = LONGEST_MESSAGE): string {
