@@ -57,6 +57,9 @@ type Due = readonly Reached[] | Sleep;
 /** An error's message holds so many lines of the tree of tasks. */
 const LONGEST_MESSAGE = 200;
 
+/** While deadlines are set the clock is read after so many steps at the latest: the next may be as long as all before it. */
+const STEPS_WITHOUT_CLOCK = 4;
+
 /**
  * The scheduler of one run: steps tasks, fires deadlines, and says how long the host may wait. It works in passes: what
  * became runnable before a pass began takes one step each, what becomes runnable meanwhile waits for the next.
@@ -363,11 +366,14 @@ export class Runner {
    */
   passes(): void {
     const { deadlines, slice } = this;
-    do this.stepAll();
-    while (
+    let steps = 0;
+    do {
+      steps += this.queue.length;
+      this.stepAll();
+    } while (
       this.queue.length > 0 &&
       slice.stepsLeft > 0 &&
-      (deadlines.size === 0 || deadlines.next > this.horizon) &&
+      (deadlines.size === 0 || (steps < STEPS_WITHOUT_CLOCK && deadlines.next > this.horizon)) &&
       this.due.length === 0
     );
   }
@@ -407,9 +413,8 @@ export class Runner {
   // ---- Deadlines ---------------------------------------------------------------------------------------------------
 
   /**
-   * The time; and until when no more time can have gone by, as long as steps are as short as they were: the slice looks at
-   * its clock by then. Reading the clock costs as much as a step, so what is due only after that is not asked about. A clock
-   * that may be moved has no such time.
+   * The time; and a time that cannot have come a few steps later, unless they are long. Reading the clock costs as much as a
+   * step, so what is due only after that is not asked about for these few. A clock that may be moved has no such time.
    */
   private readClock(): number {
     const now = this.clock.currentTime();
