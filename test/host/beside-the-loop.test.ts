@@ -318,7 +318,7 @@ test("a run with a deadline due in every pass, and a busy task, gives the loop i
     }),
   );
   clearImmediate(immediate);
-  expect(turns).toBe(50);
+  expect(turns).toBeGreaterThanOrEqual(50); // those amid which the run ends count, too
 });
 
 describe.each([
