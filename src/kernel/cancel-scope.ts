@@ -167,7 +167,7 @@ export class CancelScope {
       throw new UsageError("scope.cancel({ grace }): outside a run there is no clock to count the grace by");
     }
     if (this.#phase === EXITED) return;
-    const over = runner.clock.currentTime() + grace;
+    const over = runner.currentTime() + grace;
     if (this.#grace !== null && this.#grace.over <= over) return;
     this.#grace = { over, cause: this.#grace?.cause ?? new CancelCause("explicit", reason, nameOfCaller()) };
     if (this.#phase === NEW) {
@@ -252,7 +252,7 @@ export class CancelScope {
   }
 
   #isDue(runner: Runner): boolean {
-    return this.time !== Infinity && this.time <= runner.clock.currentTime();
+    return this.time !== Infinity && this.time <= runner.currentTime();
   }
 
   /** @internal Cancels for a cause that is not to be judged; does nothing if the scope is cancelled already. */
@@ -319,7 +319,7 @@ export class CancelScope {
     task.scope.removeTask(task);
     this.addTask(task);
     if (this.#timeout !== undefined) {
-      const time = task.runner.clock.currentTime() + this.#timeout;
+      const time = task.runner.currentTime() + this.#timeout;
       this.time = this.#grace === null ? time : Math.min(time, this.#grace.over);
       this.#timeout = undefined;
     }

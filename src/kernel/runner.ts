@@ -24,7 +24,7 @@ import { deliverInterruption, wake } from "./suspension.ts";
 import { Task, TaskState } from "./task.ts";
 import { tasksBelow, treeOf } from "./task-tree.ts";
 import { extents, thread } from "./thread.ts";
-import { SLICE, TimeSlice } from "./time-slice.ts";
+import { TimeSlice } from "./time-slice.ts";
 import { reportUndriven, watchUndriven, type Line } from "./undriven.ts";
 
 /** What a run is made of; the hosts fill it in. */
@@ -54,11 +54,11 @@ export interface Statistics {
 
 type Due = readonly Reached[] | Sleep;
 
+/** Deadlines within so many ms are looked for at every step: they are kept where steps are suddenly long, too. */
+const NEAR = 100;
+
 /** An error's message holds so many lines of the tree of tasks. */
 const LONGEST_MESSAGE = 200;
-
-/** While deadlines are set the clock is read after so many steps at the latest: the next may be as long as all before it. */
-const STEPS_WITHOUT_CLOCK = 4;
 
 /**
  * The scheduler of one run: steps tasks, fires deadlines, and says how long the host may wait. It works in passes: what
@@ -326,7 +326,7 @@ export class Runner {
   mustLook(): boolean {
     // First, since slices are counted there: the host gets its turn also where a deadline is due in every pass.
     if (this.slice.isOver() || this.due.length > 0 || this.entryQueue.threadsCalled) return true;
-    return this.deadlines.size > 0 && this.deadlines.next <= this.readClock();
+    return this.deadlines.size > 0 && this.deadlines.next <= this.currentTime();
   }
 
   /** How often a time slice was over: a host that shares its thread gives it away when this has changed. */
@@ -366,14 +366,11 @@ export class Runner {
    */
   passes(): void {
     const { deadlines, slice } = this;
-    let steps = 0;
-    do {
-      steps += this.queue.length;
-      this.stepAll();
-    } while (
+    do this.stepAll();
+    while (
       this.queue.length > 0 &&
       slice.stepsLeft > 0 &&
-      (deadlines.size === 0 || (steps < STEPS_WITHOUT_CLOCK && deadlines.next > this.horizon)) &&
+      (deadlines.size === 0 || deadlines.next > this.horizon) &&
       this.due.length === 0
     );
   }
@@ -413,12 +410,16 @@ export class Runner {
   // ---- Deadlines ---------------------------------------------------------------------------------------------------
 
   /**
-   * The time; and a time that cannot have come a few steps later, unless they are long. Reading the clock costs as much as a
-   * step, so what is due only after that is not asked about for these few. A clock that may be moved has no such time.
+   * The time of the run's clock, as everything in the run is to ask for it: who has seen that a deadline has passed finds it
+   * at the next checkpoint.
+   *
+   * Reading a clock costs as much as a step. So what is due only after {@link NEAR} is not looked for at every step, but as
+   * often as the slice looks at its own clock: where steps are as short as they were, that is long before, and where they are
+   * suddenly long, a few of them later. A clock that may be moved has no such time.
    */
-  private readClock(): number {
+  currentTime(): number {
     const now = this.clock.currentTime();
-    if (this.horizon !== Infinity) this.horizon = now + SLICE;
+    if (this.horizon !== Infinity) this.horizon = now + NEAR;
     return now;
   }
 
@@ -435,7 +436,7 @@ export class Runner {
   collectDue(): void {
     const { deadlines } = this;
     if (deadlines.size === 0) return;
-    const now = this.readClock();
+    const now = this.currentTime();
     for (let found: CancelScope | Sleep | null; (found = deadlines.takeDue(now)) !== null;) {
       this.due.push(found instanceof Sleep ? found : found.expire());
     }

@@ -28,7 +28,7 @@ export class Sleep extends Suspension<void> implements Deadline {
   protected begin(task: Task): void {
     if (this.time === Infinity) return;
     const { runner } = task;
-    if (this.fromNow) this.time += runner.clock.currentTime();
+    if (this.fromNow) this.time += runner.currentTime();
     runner.deadlines.add(this);
     runner.deadlineMoved();
   }
@@ -80,5 +80,5 @@ export function sleepForever(): Operation<never> {
 
 /** The time of the run's clock, in milliseconds. Not a checkpoint. Trio: `trio.current_time`. */
 export function currentTime(): number {
-  return currentRunner("currentTime()").clock.currentTime();
+  return currentRunner("currentTime()").currentTime();
 }

@@ -1,9 +1,9 @@
 import { refillStacks } from "./undriven.ts";
 
 /** While tasks are runnable, I/O and the host are looked at once in so many real milliseconds. */
-export const SLICE = 0.5;
-/** The time is read after so many steps at the most. */
-const MOST_STEPS_BETWEEN_CLOCK_READS = 32;
+const SLICE = 0.5;
+/** The time is read after so many steps at the most: what the host may have to wait for where they are suddenly long. */
+const MOST_STEPS_BETWEEN_CLOCK_READS = 16;
 
 /** How long a run has had the thread. Reading the clock costs as much as a step, so steps are counted in between. */
 export class TimeSlice {

@@ -4,6 +4,7 @@ import {
   Cancelled,
   KeyboardInterrupt,
   currentTime,
+  moveOnAfter,
   openNursery,
   runSync,
   sleep,
@@ -88,6 +89,49 @@ test("yieldBriefly checks after its schedule point: a deadline that passed meanw
     },
     { clock },
   );
+});
+
+/** Steps so short that the run looks at its clock seldom. */
+function* shortSteps(): Generator<any, void, any> {
+  for (let step = 0; step < 200; step++) yield* yieldBriefly();
+}
+
+function holdThread(ms: number): void {
+  for (const until = performance.now() + ms; performance.now() < until;);
+}
+
+test("on the system's clock a deadline is kept where steps are suddenly long: the first checkpoint after it throws", () => {
+  let steps = 0;
+  runSync(function* () {
+    yield* shortSteps();
+    yield* moveOnAfter(1, function* () {
+      while (steps < 10) {
+        steps++;
+        holdThread(2);
+        yield* yieldBriefly();
+      }
+    });
+  });
+  expect(steps).toBe(1);
+});
+
+test("on the system's clock, whoever has seen that a deadline has passed is cancelled at the next checkpoint", () => {
+  const seen: Record<string, (scope: CancelScope) => boolean> = {
+    cancelCalled: (scope) => scope.cancelCalled,
+    currentTime: (scope) => currentTime() >= scope.deadline,
+  };
+  runSync(function* () {
+    for (const [how, hasPassed] of Object.entries(seen)) {
+      yield* shortSteps();
+      const scope = new CancelScope({ timeout: 150 }); // so far off that it is looked for seldom
+      yield* scope.run(function* () {
+        while (!hasPassed(scope));
+        yield* yieldBriefly();
+        throw new Error(`not reached: ${how}`);
+      });
+      expect(scope.cancelledCaught).toBe(true);
+    }
+  });
 });
 
 test("yieldBriefly throws when another task cancels between its schedule point and its check", () => {
