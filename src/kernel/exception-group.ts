@@ -163,6 +163,19 @@ export class ExceptionGroup extends AggregateError {
   }
 }
 
+/** Whether `error` is a Cancelled, or a group whose every leaf is one: what a nursery cancelled from outside throws. */
+export function isCancelled(error: unknown): boolean {
+  if (error instanceof Cancelled) return true;
+  if (!(error instanceof AggregateError)) return false;
+  const all = new Set<unknown>([error]); // grows while it is gone through: groups may be nested deeper than functions can be
+  for (const each of all) {
+    if (each instanceof Cancelled || (each instanceof ExceptionGroup && each.isCancelled)) continue;
+    if (!(each instanceof AggregateError) || each.errors.length === 0) return false;
+    for (const part of each.errors) all.add(part);
+  }
+  return true;
+}
+
 /** A group that is being split, and what its errors have been so far. */
 interface Splitting {
   readonly group: ExceptionGroup;

@@ -1,5 +1,3 @@
-import { Cancelled } from "../errors.ts";
-import { ExceptionGroup } from "./exception-group.ts";
 import { describe, isThenable } from "./describe.ts";
 import { SUSPENDED, type Operation, type Trap } from "./operation.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
@@ -158,17 +156,4 @@ export function abortable<T>(fn: (signal: AbortSignal) => PromiseLike<T>): Opera
     throw new TypeError(`abortable(fn): fn must be a function of an AbortSignal, not ${describe(fn)}`);
   }
   return new Abortable(fn);
-}
-
-/** Whether `error` is a Cancelled, or a group whose every leaf is one: what a nursery cancelled from outside throws. */
-export function isCancelled(error: unknown): boolean {
-  if (error instanceof Cancelled) return true;
-  if (!(error instanceof AggregateError)) return false;
-  const all = new Set<unknown>([error]); // grows while it is gone through: groups may be nested deeper than functions can be
-  for (const each of all) {
-    if (each instanceof Cancelled || (each instanceof ExceptionGroup && each.isCancelled)) continue;
-    if (!(each instanceof AggregateError) || each.errors.length === 0) return false;
-    for (const part of each.errors) all.add(part);
-  }
-  return true;
 }
