@@ -122,12 +122,11 @@ for (const [name, make] of Object.entries({
   });
 }
 
-test("Event: who waits goes on when it is set, in order of coming, unless cancelled before", () => {
+test("Event: who waits goes on when it is set, unless cancelled before", () => {
   fc.assert(
     fc.property(visits, ms, seed, (all, sets, runSeed) => {
       const event = new Event();
       const woken: number[] = [];
-      const came: number[] = [];
       virtual(
         () =>
           openNursery(function* (nursery) {
@@ -135,7 +134,6 @@ test("Event: who waits goes on when it is set, in order of coming, unless cancel
               nursery.startSoon(function* () {
                 yield* new CancelScope(cancelled === undefined ? {} : { timeout: cancelled }).run(function* () {
                   yield* sleep(comes);
-                  came.push(who);
                   yield* event.wait();
                   woken.push(who);
                 });
@@ -151,7 +149,6 @@ test("Event: who waits goes on when it is set, in order of coming, unless cancel
         else if (cancelled < Math.max(comes, sets)) expect(woken).not.toContain(who);
       }
       expect(event.statistics().tasksWaiting).toBe(0);
-      expect(came.length).toBeGreaterThanOrEqual(woken.length);
     }),
     { numRuns: 300 },
   );
