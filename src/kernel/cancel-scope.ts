@@ -114,7 +114,7 @@ export class CancelScope {
     if (signal !== undefined) this.signals = new ScopeSignals(this, checkSignal(signal));
   }
 
-  /** @internal What `moveOnAfter` and its like run in, which have judged the `timeout` or `deadline`, the other being undefined. */
+  /** @internal What `moveOnAfter` and its like run in. They have judged `timeout`, or `deadline`; the other is undefined. */
   static limited(
     timeout: number | undefined,
     deadline: number | undefined,
@@ -149,8 +149,7 @@ export class CancelScope {
    * has a `grace` is always taken for that: one that is to be the reason is given as `{ grace: 0, reason: object }`.
    *
    * @throws TypeError, RangeError for a grace that is no number of milliseconds, NaN or negative, and for anything beside
-   *   `grace` and `reason`. UsageError for one of a scope
-   *   that no run has: when would it be over?
+   *   `grace` and `reason`. UsageError for one of a scope that no run has: when would it be over?
    */
   cancel(reason?: unknown): void {
     if (this.own !== null) return;

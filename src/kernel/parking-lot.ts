@@ -50,8 +50,8 @@ export interface ParkingLotStatistics {
 }
 
 /**
- * S38: a fair wait queue with cancellation and requeueing: what locks, queues and events are made of. Tasks are woken in
- * the order in which they parked.
+ * S38: a fair wait queue with cancellation and requeueing, to build locks, queues and events on. Tasks are woken in the
+ * order in which they parked.
  *
  * Trio: `trio.lowlevel.ParkingLot`.
  */

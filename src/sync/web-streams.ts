@@ -1,8 +1,8 @@
 /**
  * Between memory channels and the Web's streams, with backpressure: nothing is taken from one side before the other can
  * have it. And what ends early on one side never looks like all of it on the other: who receives what a stream gave gets
- * BrokenResourceError, with the stream's error as its cause. `to…Stream` give the channel's end to code outside the run; the pumps are for a task that moves what a stream
- * has, or wants.
+ * BrokenResourceError, with the stream's error as its cause. `to…Stream` give the channel's end to code outside the run; the
+ * pumps are for a task that moves what a stream has, or wants.
  */
 import { Cancelled, EndOfChannel, RunFinishedError, UsageError, WouldBlock } from "../errors.ts";
 import { currentCallSoonThreadAndSignalSafe, spawnSystemTask, type CallSoon, type Operation } from "../hazmat.ts";
