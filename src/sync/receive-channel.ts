@@ -179,6 +179,13 @@ class Loop<T> implements AsyncIterator<T, undefined> {
     step.takeBack();
     throw notHere("a plain function*, or a function that it calls,");
   }
+
+  /** Called where the channel itself was driven, as if it were an operation: a value has come, and is no trap. */
+  throw(): never {
+    throw new UsageError(
+      "a ReceiveChannel is no operation: write yield* channel.receive() for the next value, for await for all of them",
+    );
+  }
 }
 
 class LoopStep<T> extends Receive<T> {

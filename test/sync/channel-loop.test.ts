@@ -4,6 +4,7 @@ import {
   CancelScope,
   ClosedResourceError,
   UsageError,
+  call,
   isCancelled,
   moveOnAfter,
   openMemoryChannel,
@@ -213,6 +214,24 @@ test.each([
     });
     expect(scope.cancelledCaught).toBe(true);
     expect(never.statistics().tasksWaitingReceive).toBe(0);
+  });
+});
+
+test("a channel in the place of an operation says what to write instead", () => {
+  virtual(async function* () {
+    const [send, receive] = openMemoryChannel<any>(2);
+    const misuses: (() => any)[] = [
+      async function* () {
+        yield* receive;
+      },
+      () => receive,
+    ];
+    for (const misuse of misuses) {
+      send.sendNoWait(1);
+      const error = yield* errorOf(call(misuse));
+      expect(error).toBeInstanceOf(UsageError);
+      expect(error.message).toContain("write yield* channel.receive()");
+    }
   });
 });
 
