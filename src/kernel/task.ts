@@ -171,10 +171,12 @@ export class Task {
     const lines = this.isCaller ? placeOf({ origin: deepStack() }) : [];
     if (lines.length === 0 && this.suspension !== null) lines.push(...placeOf(this.suspension));
     for (let frame = this.frame; frame !== null; frame = frame.parent) {
-      // What `() => lock.acquire()` gives is an operation, whose own line that is.
+      // What `() => lock.acquire()` gives is an operation, whose own line that is; and of `() => scope.run(body)`, the line
+      // around the body's frame as well.
       const iterator: object = frame.iterator;
       const isOperation = "origin" in iterator;
-      if (isOperation && iterator !== this.suspension) lines.push(...placeOf(iterator as Blocker));
+      const own = isOperation && iterator !== this.suspension ? placeOf(iterator as Blocker) : [];
+      if (!endsIn(lines, own)) lines.push(...own);
       const around = frame.opener === null ? [] : placeOf(frame.opener);
       // A body that gives an operation is called where what it is the body of is driven: its stack has those lines.
       if (!isOperation || !endsIn(lines, around)) lines.push(...around);

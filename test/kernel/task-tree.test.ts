@@ -727,3 +727,15 @@ test("a task that is an operation of the library's, made of others, shows the li
     });
   });
 });
+
+test("a task that is a scope's run shows its line once", () => {
+  virtual(function* () {
+    yield* openNursery(function* (nursery) {
+      nursery.startSoon(() => new CancelScope().run(sleepForever));
+      yield* waitAllTasksBlocked();
+      const [task] = nursery.childTasks;
+      expect(task!.stack()).toHaveLength(1);
+      nursery.cancelScope.cancel();
+    });
+  });
+});
