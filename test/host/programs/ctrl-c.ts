@@ -401,7 +401,11 @@ const programs: Record<string, () => Coroutine<unknown>> = {
   },
 };
 
-const listener = (): void => say("the program's listener");
+const heard = Promise.withResolvers<void>();
+const listener = (): void => {
+  say("the program's listener");
+  heard.resolve();
+};
 programs["unrestrictedListenerBefore"] = programs["listenerBefore"]!;
 programs["unrestrictedListenerDuring"] = programs["listenerDuring"]!;
 programs["unrestrictedIgnored"] = programs["ignored"]!;
@@ -429,7 +433,9 @@ if (scenario === "uncaught") {
   }
 }
 if (scenario.includes("istener")) {
-  await new Promise((resolve) => setTimeout(resolve, 1)); // the loop calls the listeners
+  // The loop calls the listeners; on Windows the key comes on a thread of the system's, in its own time.
+  const loop = new Promise<void>((resolve) => setTimeout(resolve, scenario === "listenerAfterPress" ? 1 : 10_000));
+  await Promise.race([heard.promise, loop]);
   say(`${process.listenerCount("SIGINT")} listeners`);
   process.exit();
 }
