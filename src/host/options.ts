@@ -15,37 +15,37 @@ import { TreeOnQuit } from "./tree-on-quit.ts";
 /** How a run is to be made; everything has a default. */
 export interface RunOptions {
   /** Default: real time. */
-  readonly clock?: Clock;
-  readonly instruments?: Iterable<Instrument>;
+  readonly clock?: Clock | undefined;
+  readonly instruments?: Iterable<Instrument> | undefined;
   /** The I/O backend. Default: the platform's best. */
-  readonly io?: IoChoice;
+  readonly io?: IoChoice | undefined;
   /**
    * Main runs in a scope that this cancels; if that scope caught the Cancelled, the run throws `signal.reason`, else it
    * ends as main did.
    */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Absent: the tasks of one pass run first in, first out. Given: in an order that this number decides. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Whether a nursery wraps a single error in a group, too. Default: true. */
-  readonly strictExceptionGroups?: boolean;
+  readonly strictExceptionGroups?: boolean | undefined;
   /**
    * Default true: Ctrl-C is KeyboardInterrupt at main's next checkpoint. False: unprotected code of any task is
    * interrupted where it stands, without its `finally` blocks; each step then costs some 6 microseconds, and each
    * turn on Bun's loop 300. Windows' Ctrl-Break counts as Ctrl-C, but waits for main's next checkpoint in both modes.
    */
-  readonly restrictKeyboardInterruptToCheckpoints?: boolean;
+  readonly restrictKeyboardInterruptToCheckpoints?: boolean | undefined;
   /**
    * Whether a run in which nothing can wake anything ends with DeadlockError. Default: true in runSync, false in run, where
    * other code of the program may; what it holds for a way in there is a promise that is waited for, an AbortSignal that main
    * or a scope listens to, and a Worker's handle.
    */
-  readonly deadlockDetection?: boolean;
+  readonly deadlockDetection?: boolean | undefined;
   /**
    * Whether SIGQUIT (Ctrl-\ at a terminal, `kill -QUIT`) prints the tree of tasks (see `taskTree`) to standard error, in
    * the place of ending the process; the run goes on. Printed between two steps of tasks: not while one never ends.
    * Not on Windows and not in Workers; for runSync only on Linux: UnsupportedError. Default: false.
    */
-  readonly taskTreeOnQuit?: boolean;
+  readonly taskTreeOnQuit?: boolean | undefined;
 }
 
 export const RUN_OPTIONS: OptionNames<RunOptions> = {

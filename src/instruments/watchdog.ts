@@ -3,9 +3,9 @@ import { checkOptions, type OptionNames } from "../kernel/options.ts";
 
 export interface WatchdogOptions {
   /** How many real milliseconds a step may take. Default: 100. */
-  readonly threshold?: number;
+  readonly threshold?: number | undefined;
   /** Called for a step that took longer, after it, with how many milliseconds it took. Default: a process warning. */
-  readonly onHold?: (task: Task, ms: number) => void;
+  readonly onHold?: ((task: Task, ms: number) => void) | undefined;
 }
 
 const OPTIONS: OptionNames<WatchdogOptions> = { threshold: true, onHold: true };

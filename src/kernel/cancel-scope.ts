@@ -36,13 +36,13 @@ export class CancelCause {
 
 export interface CancelScopeOptions {
   /** When it cancels itself, in milliseconds of the run's clock. */
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
   /** When it cancels itself, in milliseconds counted from its entry. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** Whether cancellation from outside is kept away. */
-  readonly shield?: boolean;
+  readonly shield?: boolean | undefined;
   /** Cancels the scope when it aborts, with its reason. Listened to only while the scope runs. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const OPTIONS: OptionNames<CancelScopeOptions> = { deadline: true, timeout: true, shield: true, signal: true };

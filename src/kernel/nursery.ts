@@ -16,7 +16,7 @@ import { CHECKPOINT, SCHEDULE_POINT, TaskState, type Task } from "./task.ts";
 
 export interface NurseryOptions {
   /** Whether a single error is wrapped in a group, too; as given to `run` (default true) unless said here. */
-  readonly strictExceptionGroups?: boolean;
+  readonly strictExceptionGroups?: boolean | undefined;
 }
 
 const OPTIONS: OptionNames<NurseryOptions> = { strictExceptionGroups: true };

@@ -5,6 +5,29 @@ import { Abort, type AbortResult } from "./abort.ts";
 import { Suspension, block, wake, wakeWithError, type Blocker } from "./suspension.ts";
 import { CHECKPOINT, type Task } from "./task.ts";
 
+/**
+ * Who waits for each promise that is waited for. One reaction serves all of them: a promise keeps those it has until it settles,
+ * and a program may wait a little for the same one, that of its end, as long as it runs.
+ */
+const waiting = new WeakMap<PromiseLike<unknown>, Set<PromiseWait<any>>>();
+
+function waitsFor<T>(promise: PromiseLike<T>): Set<PromiseWait<T>> {
+  const known = waiting.get(promise);
+  if (known !== undefined) return known;
+  const waits = new Set<PromiseWait<T>>();
+  waiting.set(promise, waits);
+  const settled = (wake: (wait: PromiseWait<T>) => void): void => {
+    waiting.delete(promise);
+    for (const wait of waits) wake(wait);
+  };
+  // A thenable that is no promise may answer at once, before the task is blocked; a promise never does.
+  Promise.resolve(promise).then(
+    (value) => settled((wait) => wait.fulfilled(value)),
+    (error: unknown) => settled((wait) => wait.giveUp(error)),
+  );
+  return waits;
+}
+
 /** A promise's settling wakes the task, unless the wait was aborted before. */
 export class PromiseWait<T> extends Suspension<T> {
   static {
@@ -12,7 +35,8 @@ export class PromiseWait<T> extends Suspension<T> {
   }
   /** Not kept while it is waited for: the task may remember its last operation for long. */
   #promise: PromiseLike<T> | null;
-  #over = false;
+  /** It and the others that wait for the promise; null when it is over. */
+  #waits: Set<PromiseWait<T>> | null = null;
 
   constructor(promise: PromiseLike<T>) {
     super();
@@ -21,21 +45,17 @@ export class PromiseWait<T> extends Suspension<T> {
 
   protected begin(task: Task): void {
     task.runner.promiseWaits.add(this);
-    // A thenable that is no promise may answer at once, before the task is blocked; a promise never does.
-    const promise = this.#promise as PromiseLike<T>;
+    this.#waits = waitsFor(this.#promise as PromiseLike<T>).add(this);
     this.#promise = null;
-    Promise.resolve(promise).then(
-      (value) => {
-        if (this.#end(task)) wake(task, value);
-      },
-      (error: unknown) => {
-        if (this.#end(task)) wakeWithError(task, error);
-      },
-    );
   }
 
-  /** Nothing can settle the promise: ends the wait with `error`. */
-  giveUp(error: Error): void {
+  fulfilled(value: T): void {
+    const task = this.task as Task;
+    if (this.#end(task)) wake(task, value);
+  }
+
+  /** It was rejected, or nothing can settle it: ends the wait with `error`. */
+  giveUp(error: unknown): void {
     const task = this.task as Task;
     if (this.#end(task)) wakeWithError(task, error);
   }
@@ -46,8 +66,9 @@ export class PromiseWait<T> extends Suspension<T> {
   }
 
   #end(task: Task): boolean {
-    if (this.#over) return false;
-    this.#over = true;
+    if (this.#waits === null) return false;
+    this.#waits.delete(this);
+    this.#waits = null;
     task.runner.promiseWaits.delete(this);
     return true;
   }

@@ -10,7 +10,7 @@ import { placeOf } from "./undriven.ts";
 
 export interface TaskTreeOptions {
   /** How many lines to write, at most; how many tasks did not fit is said at the end. Default: `Infinity`. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 const OPTIONS: OptionNames<TaskTreeOptions> = { limit: true };

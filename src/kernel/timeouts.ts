@@ -6,7 +6,7 @@ import { callingTask } from "./thread.ts";
 
 export interface TimeoutOptions {
   /** Whether cancellation from outside is kept away. */
-  readonly shield?: boolean;
+  readonly shield?: boolean | undefined;
 }
 
 const OPTIONS: OptionNames<TimeoutOptions> = { shield: true };

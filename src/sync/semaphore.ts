@@ -7,7 +7,7 @@ import { judgeCount } from "./judge.ts";
 
 export interface SemaphoreOptions {
   /** A release that would raise the value above this is an error. Default: no limit. */
-  readonly maxValue?: number;
+  readonly maxValue?: number | undefined;
 }
 
 const OPTIONS: OptionNames<SemaphoreOptions> = { maxValue: true };

@@ -16,19 +16,19 @@ import { withSeed } from "./with-seed.ts";
 /** The options of {@link run}, of which the clock and the seed can be more here; and what {@link inRun} itself does. */
 export interface InRunOptions extends Omit<RunOptions, "clock" | "seed"> {
   /** A clock, which then serves every run of the test; or a function that makes each run one of its own. */
-  readonly clock?: Clock | (() => Clock);
+  readonly clock?: Clock | (() => Clock) | undefined;
   /**
    * Absent: the tasks of one pass run first in, first out. A number: in the order that this number decides. `"random"`:
    * another order each time the test runs.
    */
-  readonly seed?: number | "random";
+  readonly seed?: number | "random" | undefined;
   /**
    * How many seeds to try, one after the other, each in a run of its own: 1, 2, 3 and so on; of `seed: "random"`, as many
    * random ones. The first that fails is the last.
    */
-  readonly seeds?: number;
+  readonly seeds?: number | undefined;
   /** Whether the test fails when it leaves something behind. Default: true. */
-  readonly checkLeftovers?: boolean;
+  readonly checkLeftovers?: boolean | undefined;
 }
 
 const OPTIONS: OptionNames<InRunOptions> = { ...RUN_OPTIONS, seeds: true, checkLeftovers: true };

@@ -21,14 +21,14 @@ export type StreamHook = (() => Coroutine<unknown>) | null;
 export type CloseHook = (() => void) | null;
 
 export interface MemorySendStreamHooks {
-  readonly sendAllHook?: StreamHook;
-  readonly waitSendAllMightNotBlockHook?: StreamHook;
-  readonly closeHook?: CloseHook;
+  readonly sendAllHook?: StreamHook | undefined;
+  readonly waitSendAllMightNotBlockHook?: StreamHook | undefined;
+  readonly closeHook?: CloseHook | undefined;
 }
 
 export interface MemoryReceiveStreamHooks {
-  readonly receiveSomeHook?: StreamHook;
-  readonly closeHook?: CloseHook;
+  readonly receiveSomeHook?: StreamHook | undefined;
+  readonly closeHook?: CloseHook | undefined;
 }
 
 const SEND_HOOKS: OptionNames<MemorySendStreamHooks> = {
@@ -37,7 +37,7 @@ const SEND_HOOKS: OptionNames<MemorySendStreamHooks> = {
   closeHook: true,
 };
 const RECEIVE_HOOKS: OptionNames<MemoryReceiveStreamHooks> = { receiveSomeHook: true, closeHook: true };
-const PUMP_OPTIONS: OptionNames<{ readonly maxBytes?: number }> = { maxBytes: true };
+const PUMP_OPTIONS: OptionNames<{ readonly maxBytes?: number | undefined }> = { maxBytes: true };
 
 /**
  * A stream that keeps what is sent, for a test to look at: {@link MemorySendStream.getData} takes it out. It never waits,
@@ -207,7 +207,7 @@ export class MemoryReceiveStream implements ReceiveStream {
 export function memoryStreamPump(
   from: MemorySendStream,
   to: MemoryReceiveStream,
-  options: { readonly maxBytes?: number } = {},
+  options: { readonly maxBytes?: number | undefined } = {},
 ): boolean {
   if (!(from instanceof MemorySendStream)) {
     throw new TypeError(`memoryStreamPump(from, to): from must be a MemorySendStream, not ${describe(from)}`);

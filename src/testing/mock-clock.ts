@@ -4,9 +4,9 @@ import { checkOptions, type OptionNames } from "../kernel/options.ts";
 
 export interface MockClockOptions {
   /** Milliseconds of the clock for each millisecond of real time. Default 0: it stands still unless told to move. */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   /** Real milliseconds of idleness before a jump. Default `Infinity`: never. */
-  readonly autojumpThreshold?: number;
+  readonly autojumpThreshold?: number | undefined;
 }
 
 const OPTIONS: OptionNames<MockClockOptions> = { rate: true, autojumpThreshold: true };

@@ -10,7 +10,7 @@ import { coroutineOf } from "./judge.ts";
 
 export interface MapOptions {
   /** How many run at once, at most: a whole number, 1 or more, or `Infinity`. Default: `Infinity`. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
 }
 
 const OPTIONS: OptionNames<MapOptions> = { concurrency: true };

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import {
   CancelScope,
   Cancelled,
@@ -91,6 +91,47 @@ describe("fromPromise", () => {
         resolve(10);
       });
       expect(got).toEqual([10, 11, 12]);
+    });
+  });
+
+  test("a promise that many waits were given up of keeps none of them, and wakes those that are left in order", () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    using reactions = spyOn(promise, "then");
+    virtual(function* () {
+      const woken: string[] = [];
+      yield* openNursery(function* (nursery) {
+        for (let i = 0; i < 1_000; i++) yield* moveOnAfter(0, () => fromPromise(promise));
+        for (const name of ["a", "b", "c", "d"]) {
+          const scope = new CancelScope();
+          nursery.startSoon(() =>
+            scope.run(function* () {
+              woken.push(name + (yield* fromPromise(promise)));
+            }),
+          );
+          yield* passes(3);
+          if (name === "b") scope.cancel();
+        }
+        resolve("!");
+      });
+      expect(woken).toEqual(["a!", "c!", "d!"]);
+      expect(yield* fromPromise(promise)).toBe("!");
+    });
+    expect(reactions).toHaveBeenCalledTimes(2);
+  });
+
+  test("each of several waits gets the rejection", () => {
+    const error = new Error("mine");
+    const promise = Promise.reject(error);
+    virtual(function* () {
+      const caught: unknown[] = [];
+      yield* openNursery(function* (nursery) {
+        for (let i = 0; i < 3; i++) {
+          nursery.startSoon(function* () {
+            caught.push(yield* errorOf(fromPromise(promise)));
+          });
+        }
+      });
+      expect(caught).toEqual([error, error, error]);
     });
   });
 

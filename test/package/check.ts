@@ -100,6 +100,10 @@ function packAndAdd(): void {
   const typescript = bun(consumer, "add", "--dev", "--exact", `typescript@${manifest.devDependencies.typescript}`);
   check("bun add typescript", typescript.problem);
   check("types, strictly, with nothing but TypeScript's own library", typesCheck("--types", ""));
+  check(
+    "types, strictly, with exactOptionalPropertyTypes, as tsc --init has it",
+    typesCheck("--types", "", "--exactOptionalPropertyTypes"),
+  );
   check("types, strictly, as Node resolves modules", typesCheck("--types", "", "--module", "nodenext"));
 
   const bunTypes = bun(consumer, "add", "--dev", "--exact", `bun-types@${manifest.devDependencies["bun-types"]}`);

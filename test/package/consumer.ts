@@ -24,6 +24,10 @@ const generator: TaskFunction<[number], string> = function* (n: number) {
 const operation: Coroutine<void> = sleep(1);
 holds<Same<typeof operation extends Coroutine<infer T> ? T : never, void>>();
 
+declare const maybe: { signal: AbortSignal | undefined; ms: number | undefined };
+void run(() => sleep(1), { signal: maybe.signal, seed: maybe.ms });
+new CancelScope({ signal: maybe.signal, timeout: maybe.ms });
+
 export const result: Promise<number> = run(
   async function* () {
     const lot = new ParkingLot();
