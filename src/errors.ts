@@ -36,10 +36,14 @@ export class Cancelled extends Error {
   }
 }
 
+/** So many characters of an object say which it is. */
+const LONGEST_REASON = 80;
+
 function describeReason(reason: unknown): string {
   try {
     if (reason instanceof Error) return `${reason.name}: ${reason.message}`;
-    return String(reason);
+    const text = String(reason);
+    return text === "[object Object]" ? JSON.stringify(reason).slice(0, LONGEST_REASON) : text;
   } catch {
     return typeof reason;
   }

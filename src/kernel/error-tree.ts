@@ -31,6 +31,7 @@ function linesOf(error: unknown, show: Show, above: Set<unknown>, depth: number)
 
 /** Name, message and stack. Some stacks begin with the first two, some lack them. */
 function headOf(error: Error): string {
+  // An ExceptionGroup: its class cannot be asked for here, since it asks for this.
   const isGroup = error instanceof AggregateError && "heading" in error;
   const message = isGroup ? String(error.heading) : error.message;
   const title = message === "" ? error.name : `${error.name}: ${message}`;

@@ -112,6 +112,8 @@ export abstract class ChannelOperation<T, R = unknown> extends Waiting<R, Channe
   /** Makes it happen, if it can at once. @throws what it fails with. */
   abstract override attempt(task: Task): boolean;
   abstract override result(): R;
+  /** For the tree of tasks. */
+  abstract describe(): string;
 
   /** Waits as one case of a `select`. */
   waitIn(selection: Selection): void {
@@ -149,4 +151,9 @@ export function failAll<T>(queue: Queue<T>, makeError: () => Error, end?: object
 
 export function closedMeanwhile(what: string): ClosedResourceError {
   return new ClosedResourceError(`${what}: this end of the channel was closed meanwhile`);
+}
+
+/** "1 sending end", "2 sending ends" */
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

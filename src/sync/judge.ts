@@ -29,8 +29,14 @@ export function coroutineIn(made: unknown, place: string): Coroutine<unknown> | 
       `${place} returned a promise, so it is an async function: write async function*, or () => fromPromise(promise)`,
     );
   }
+  if (isSource(made)) return null;
   const drives = Symbol.asyncIterator in made || (Symbol.iterator in made && !isCollection(made));
   return drives ? (made as Coroutine<unknown>) : null;
+}
+
+/** What can be looped over with `for await`, and is no coroutine for that: a ReceiveChannel, a Web stream. */
+function isSource(value: object): boolean {
+  return "receiveNoWait" in value || value instanceof ReadableStream;
 }
 
 function isCollection(value: object): boolean {

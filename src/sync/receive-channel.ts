@@ -10,6 +10,7 @@ import {
   type MemoryChannelStatistics,
   type Queue,
   closedMeanwhile,
+  count,
   failAll,
 } from "./channel.ts";
 
@@ -34,7 +35,8 @@ export class ReceiveChannel<T> implements Disposable, AsyncIterable<T, undefined
   /**
    * Receives the next value, waiting for one if need be. Cancelled, none was taken. A checkpoint. Trio: `receive`.
    *
-   * @throws EndOfChannel when no more will come. ClosedResourceError when this end is or becomes closed.
+   * @throws EndOfChannel when no more will come; BrokenResourceError when what was sent has broken off. ClosedResourceError when
+   *   this end is or becomes closed.
    */
   receive(): Operation<T> {
     return new Receive(this, this.#channel);
@@ -157,6 +159,11 @@ class Receive<T> extends ChannelOperation<T, T> {
 
   result(): T {
     return this.value as T;
+  }
+
+  /** A sending end that somebody forgot to close is what most often keeps a receiver waiting for ever. */
+  describe(): string {
+    return `${this.operationName}, ${count(this.channel.openSenders, "sending end")} open`;
   }
 }
 

@@ -80,6 +80,10 @@ class Select extends Attempt<readonly [number, unknown]> implements Selection {
     this.failWait(error);
   }
 
+  describe(): string {
+    return `select() of ${this.#cases.map((one) => one.describe()).join("; ")}`;
+  }
+
   protected result(): readonly [number, unknown] {
     return [this.#chosen, this.#cases[this.#chosen]!.result()];
   }

@@ -6,6 +6,7 @@ import {
   type MemoryChannelStatistics,
   type Queue,
   closedMeanwhile,
+  count,
   failAll,
 } from "./channel.ts";
 
@@ -61,7 +62,20 @@ export class SendChannel<T> implements Disposable {
     if (--channel.openSenders === 0) failAll(channel.receivers, channel.end);
   }
 
-  /** @internal Closes it before all was sent that was to be: receivers get BrokenResourceError in the place of EndOfChannel. */
+  /**
+   * Closes this end before all was sent that was to be: after the last end is closed, receivers get what is left and then
+   * BrokenResourceError, with `cause` as its cause, in the place of EndOfChannel. For a producer that fails, where its
+   * consumers are not cancelled with it: `using` and {@link SendChannel.close} say that all is there. Of several that break
+   * off the first counts; on an end that is closed it does nothing. Not a checkpoint. Trio has none (#719).
+   *
+   *     try {
+   *       yield* produce(send);
+   *       send.close();
+   *     } catch (error) {
+   *       send.breakOff(error);
+   *       throw error;
+   *     }
+   */
   breakOff(cause: unknown): void {
     if (this.#closed) return;
     this.#channel.brokenOff ??= { cause };
@@ -105,4 +119,8 @@ class Send<T> extends ChannelOperation<T, void> {
   }
 
   result(): void {}
+
+  describe(): string {
+    return `${this.operationName}, ${count(this.channel.openReceivers, "receiving end")} open`;
+  }
 }

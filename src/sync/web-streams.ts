@@ -234,7 +234,7 @@ class InRun {
         if (!(error instanceof UsageError)) throw error;
         isOver(); // calls are still served when the system tasks have ended
       }
-    }, reject);
+    }, isOver);
     return promise;
   }
 
@@ -243,12 +243,12 @@ class InRun {
     this.#queue(fn, () => {});
   }
 
-  #queue(fn: () => void, onFinished: (error: RunFinishedError) => void): void {
+  #queue(fn: () => void, onFinished: () => void): void {
     try {
       this.#callSoon(fn);
     } catch (error) {
       if (!(error instanceof RunFinishedError)) throw error;
-      onFinished(error);
+      onFinished();
     }
   }
 }

@@ -11,7 +11,7 @@ export type GroupHandler = readonly [what: ErrorMatcher, handle: (group: Excepti
 /**
  * Runs `body`, and gives each handler in turn those of its errors that the handler is for and no earlier one has had, as one
  * group of their shape; also a single error that is in no group. What is left, and what handlers throw, comes out; if nothing
- * does, it gives `undefined`. A handler that throws the group it was given has handled nothing. Cancelled is never handled: its
+ * does, it gives `undefined`. A handler that throws the group it was given has handled nothing of it; an error that stands in it twice counts as one. Cancelled is never handled: its
  * scope needs it.
  *
  *     yield* catchGroup(serve, [

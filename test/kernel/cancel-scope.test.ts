@@ -235,6 +235,17 @@ describe("catching", () => {
 });
 
 describe("the Cancelled", () => {
+  test("its message shows a reason that is an object as one", () => {
+    virtual(function* () {
+      const scope = new CancelScope();
+      yield* scope.run(function* () {
+        scope.cancel({ grase: 5_000 });
+        const { message } = yield* errorOf(sleepForever());
+        expect(message).toEndWith(': {"grase":5000}');
+      });
+    });
+  });
+
   test("says what cancelled, which task, and why; the first reason wins", () => {
     virtual(function* () {
       const scope = new CancelScope();

@@ -18,6 +18,7 @@ import {
   named,
   openMemoryChannel,
   openNursery,
+  select,
   race,
   run,
   runSync,
@@ -271,7 +272,7 @@ describe("what a task does", () => {
         );
         yield* receiver.receive();
       }),
-    ).toBe("ReceiveChannel.receive()");
+    ).toBe("ReceiveChannel.receive(), 1 sending end open");
     expect(
       statusIn(function* () {
         yield* new Event().wait();
@@ -282,6 +283,22 @@ describe("what a task does", () => {
         yield* new Semaphore(0).acquire();
       }),
     ).toBe("Semaphore.acquire(), in ParkingLot.park()");
+  });
+
+  test("at a channel: how many ends the other side has open", () => {
+    const [sender, receiver] = openMemoryChannel<number>(0);
+    const clone = receiver.clone();
+    expect(
+      statusIn(function* () {
+        yield* sender.send(1);
+      }),
+    ).toBe("SendChannel.send(), 2 receiving ends open");
+    clone.close();
+    expect(
+      statusIn(function* () {
+        yield* select([sender.send(1), openMemoryChannel<number>(1)[1].receive()]);
+      }),
+    ).toBe("select() of SendChannel.send(), 1 receiving end open; ReceiveChannel.receive(), 1 sending end open");
     expect(
       statusIn(function* () {
         yield* all([sleepForever]);

@@ -259,6 +259,13 @@ test("forEach() drops what a plain function gives, and refuses a promise", () =>
     send.close();
     yield* receive.forEach(((value: number) => list.push(value)) as any);
     yield* receive.forEach((() => list) as any);
+    const [, never] = openMemoryChannel<number>(0);
+    for (const source of [never, new Blob(["a"]).stream()]) {
+      const [one, other] = openMemoryChannel<number>(1);
+      one.sendNoWait(1);
+      one.close();
+      yield* other.forEach((() => source) as any); // they can be looped over, and are no coroutines
+    }
     expect(list).toEqual([1, 2]);
   });
 });
@@ -351,6 +358,57 @@ describe("a loop over what is received", () => {
       );
       expect(error).toBeInstanceOf(ClosedResourceError);
       expect(got).toEqual([1, 2]);
+    });
+  });
+});
+
+describe("breakOff(cause)", () => {
+  const cause = new Error("the database went away");
+  const brokenOff = expect.objectContaining({ name: "BrokenResourceError", cause });
+
+  test("closes an end before all was sent: receivers get what is left, and then BrokenResourceError with the cause", () => {
+    virtual(function* () {
+      const [send, receive] = openMemoryChannel<number>(2);
+      const clone = send.clone();
+      send.sendNoWait(1);
+      send.breakOff(cause);
+      expect(yield* errorOf(send.send(2))).toBeInstanceOf(ClosedResourceError);
+      clone.sendNoWait(3);
+      clone.close();
+      expect([yield* receive.receive(), yield* receive.receive()]).toEqual([1, 3]);
+      expect(yield* errorOf(receive.receive())).toEqual(brokenOff);
+      expect(yield* errorOf(receive.forEach(() => {}))).toEqual(brokenOff);
+    });
+  });
+
+  test("wakes who waits to receive, and who sends through that end", () => {
+    virtual(function* () {
+      const log: string[] = [];
+      yield* openNursery(function* (nursery) {
+        const [send, receive] = openMemoryChannel<number>(0);
+        waiter(nursery, log, "receiver", () => receive.receive());
+        yield* waitAllTasksBlocked();
+        send.breakOff(cause);
+        const [another] = openMemoryChannel<number>(0);
+        waiter(nursery, log, "sender", () => another.send(1));
+        yield* waitAllTasksBlocked();
+        another.breakOff(cause);
+      });
+      expect(log).toEqual(["receiver: BrokenResourceError", "sender: ClosedResourceError"]);
+    });
+  });
+
+  test("the first counts, and on an end that is closed it does nothing", () => {
+    virtual(function* () {
+      const [send, receive] = openMemoryChannel<number>(0);
+      send.close();
+      send.breakOff(cause);
+      expect(yield* errorOf(receive.receive())).toBeInstanceOf(EndOfChannel);
+      const [one, ends] = openMemoryChannel<number>(0);
+      const other = one.clone();
+      one.breakOff(cause);
+      other.breakOff(new Error("another"));
+      expect(yield* errorOf(ends.receive())).toEqual(brokenOff);
     });
   });
 });

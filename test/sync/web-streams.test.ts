@@ -76,7 +76,9 @@ describe("toAsyncIterable(channel)", () => {
       return toAsyncIterable(receive);
     });
     expect(await values.next()).toEqual({ done: false, value: 1 });
-    expect(await rejection(values.next())).toBeInstanceOf(RunFinishedError);
+    const error = await rejection(values.next());
+    expect(error).toBeInstanceOf(RunFinishedError);
+    expect(error.message).toBe("the run that this channel belongs to is over");
   });
 
   test("takes a value only when it is asked for one, and leaving the loop closes the end", async () => {
