@@ -100,15 +100,14 @@ export abstract class ChannelOperation<T, R = unknown> extends Waiting<R, Channe
   declare value: T | undefined;
   declare private selection: Selection | null;
 
-  constructor(end: object, value: T | undefined) {
-    super();
+  /** @param queue where it waits */
+  constructor(end: object, value: T | undefined, queue: Queue<T>) {
+    super(queue);
     this.end = end;
     this.value = value;
     this.selection = null;
   }
 
-  /** Where it waits. */
-  protected abstract get queue(): Queue<T>;
   /** Makes it happen, if it can at once. @throws what it fails with. */
   abstract override attempt(task: Task): boolean;
   abstract override result(): R;
@@ -118,15 +117,7 @@ export abstract class ChannelOperation<T, R = unknown> extends Waiting<R, Channe
   /** Waits as one case of a `select`. */
   waitIn(selection: Selection): void {
     this.selection = selection;
-    this.enqueue();
-  }
-
-  protected enqueue(): void {
-    this.queue.add(this as ChannelOperation<T>);
-  }
-
-  override giveUp(): void {
-    this.queue.delete(this as ChannelOperation<T>);
+    this.wait();
   }
 
   /** It waited, and now it has happened. */

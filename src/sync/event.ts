@@ -47,24 +47,14 @@ class Wait extends Waiting<void, Wait> {
     this.prototype.operationName = "Event.wait()";
   }
   declare private readonly event: Event;
-  declare private readonly list: WaitList<Wait>;
 
   constructor(event: Event, list: WaitList<Wait>) {
-    super();
+    super(list);
     this.event = event;
-    this.list = list;
   }
 
   protected attempt(): boolean {
     return this.event.isSet;
-  }
-
-  protected enqueue(): void {
-    this.list.add(this);
-  }
-
-  override giveUp(): void {
-    this.list.delete(this);
   }
 
   protected result(): void {}

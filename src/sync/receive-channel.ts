@@ -4,15 +4,7 @@ import { call } from "../kernel/frame-operation.ts";
 import { SUSPENDED, type Trap } from "../kernel/operation.ts";
 import { operation } from "../kernel/operation-of.ts";
 import { coroutineIn } from "./judge.ts";
-import {
-  Channel,
-  ChannelOperation,
-  type MemoryChannelStatistics,
-  type Queue,
-  closedMeanwhile,
-  count,
-  failAll,
-} from "./channel.ts";
+import { Channel, ChannelOperation, type MemoryChannelStatistics, closedMeanwhile, count, failAll } from "./channel.ts";
 
 /**
  * The end of a memory channel that values come out of: see {@link openMemoryChannel}. Disposable, for `using`.
@@ -142,12 +134,8 @@ class Receive<T> extends ChannelOperation<T, T> {
   declare private readonly channel: Channel<T>;
 
   constructor(end: ReceiveChannel<T>, channel: Channel<T>) {
-    super(end, undefined);
+    super(end, undefined, channel.receivers);
     this.channel = channel;
-  }
-
-  protected get queue(): Queue<T> {
-    return this.channel.receivers;
   }
 
   attempt(): boolean {

@@ -1,9 +1,9 @@
 import { UsageError, WouldBlock } from "../errors.ts";
-import { ParkingLot, type Operation } from "../hazmat.ts";
-import { Attempt } from "../kernel/attempt.ts";
+import type { Operation } from "../hazmat.ts";
 import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import { type Held, HeldOnce } from "./held.ts";
 import { judgeCount } from "./judge.ts";
+import { WaitList, Waiting } from "./wait-list.ts";
 
 export interface SemaphoreOptions {
   /** A release that would raise the value above this is an error. Default: no limit. */
@@ -25,7 +25,7 @@ export interface SemaphoreStatistics {
  * Trio: `trio.Semaphore`.
  */
 export class Semaphore {
-  readonly #lot = new ParkingLot();
+  readonly #waiting: WaitList<Acquire> = new WaitList();
   readonly #maxValue: number | undefined;
   #value: number;
 
@@ -54,7 +54,7 @@ export class Semaphore {
 
   /** Takes one, or waits for one. What it gives releases once when disposed of. A checkpoint. Trio: `acquire`. */
   acquire(): Operation<Held> {
-    return new Acquire(this, this.#lot);
+    return new Acquire(this, this.#waiting);
   }
 
   /** Takes one if there is one. Not a checkpoint. Trio: `acquire_nowait`. @throws WouldBlock when there is none. */
@@ -69,8 +69,10 @@ export class Semaphore {
    * @throws UsageError when that would be more than `maxValue`.
    */
   release(): void {
-    if (this.#lot.size > 0) {
-      this.#lot.unpark();
+    const first = this.#waiting.first;
+    if (first !== null) {
+      this.#waiting.delete(first);
+      first.endWait();
       return;
     }
     if (this.#value === this.#maxValue) {
@@ -83,7 +85,7 @@ export class Semaphore {
 
   /** Trio: `statistics`. Not a checkpoint. */
   statistics(): SemaphoreStatistics {
-    return { value: this.#value, tasksWaiting: this.#lot.size };
+    return { value: this.#value, tasksWaiting: this.#waiting.size };
   }
 
   /** @internal */
@@ -99,28 +101,22 @@ export class Semaphore {
   }
 }
 
-class Acquire extends Attempt<Held> {
+class Acquire extends Waiting<Held, Acquire> {
   static {
     this.prototype.operationName = "Semaphore.acquire()";
   }
-  readonly #semaphore: Semaphore;
-  readonly #lot: ParkingLot;
+  declare private readonly semaphore: Semaphore;
 
-  constructor(semaphore: Semaphore, lot: ParkingLot) {
-    super();
-    this.#semaphore = semaphore;
-    this.#lot = lot;
+  constructor(semaphore: Semaphore, list: WaitList<Acquire>) {
+    super(list);
+    this.semaphore = semaphore;
   }
 
   protected attempt(): boolean {
-    return this.#semaphore.take();
-  }
-
-  protected wait(): Operation<void> {
-    return this.#lot.park();
+    return this.semaphore.take();
   }
 
   protected result(): Held {
-    return this.#semaphore.held();
+    return this.semaphore.held();
   }
 }

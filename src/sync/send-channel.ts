@@ -1,14 +1,6 @@
 import { ClosedResourceError, WouldBlock } from "../errors.ts";
 import type { Operation } from "../hazmat.ts";
-import {
-  Channel,
-  ChannelOperation,
-  type MemoryChannelStatistics,
-  type Queue,
-  closedMeanwhile,
-  count,
-  failAll,
-} from "./channel.ts";
+import { Channel, ChannelOperation, type MemoryChannelStatistics, closedMeanwhile, count, failAll } from "./channel.ts";
 
 /**
  * The end of a memory channel that values go in at: see {@link openMemoryChannel}. Disposable, for `using`.
@@ -105,12 +97,8 @@ class Send<T> extends ChannelOperation<T, void> {
   declare private readonly channel: Channel<T>;
 
   constructor(end: SendChannel<T>, channel: Channel<T>, value: T) {
-    super(end, value);
+    super(end, value, channel.senders);
     this.channel = channel;
-  }
-
-  protected get queue(): Queue<T> {
-    return this.channel.senders;
   }
 
   attempt(): boolean {

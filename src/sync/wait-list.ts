@@ -42,25 +42,27 @@ export class WaitList<W extends Waiting<any, W>> {
 }
 
 /** An operation that waits in a {@link WaitList}, until whoever takes it from there ends its wait. */
-export abstract class Waiting<T, W> extends Attempt<T> {
+export abstract class Waiting<T, W extends Waiting<any, W>> extends Attempt<T> {
+  declare private readonly list: WaitList<W>;
   declare inList: boolean;
   declare previous: W | null;
   declare following: W | null;
 
-  constructor() {
+  constructor(list: WaitList<W>) {
     super();
+    this.list = list;
     this.inList = false;
     this.previous = null;
     this.following = null;
   }
 
-  /** Begins to wait in its list. */
-  protected abstract enqueue(): void;
-  /** Leaves it again, if it is there. */
-  abstract override giveUp(): void;
-
-  protected override wait(): null {
-    this.enqueue();
+  override wait(): null {
+    this.list.add(this as unknown as W);
     return null;
+  }
+
+  /** Leaves the list, if it is there. */
+  override giveUp(): void {
+    this.list.delete(this as unknown as W);
   }
 }

@@ -282,7 +282,7 @@ describe("what a task does", () => {
       statusIn(function* () {
         yield* new Semaphore(0).acquire();
       }),
-    ).toBe("Semaphore.acquire(), in ParkingLot.park()");
+    ).toBe("Semaphore.acquire()");
   });
 
   test("at a channel: how many ends the other side has open", () => {
