@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { notResumed } from "./by-hand.ts";
 import { goOn, throwIn, type AnyIterator, type Context, type Frame } from "./frame.ts";
+import { UsageError } from "../errors.ts";
 import type { Trap } from "./operation.ts";
+import type { Task } from "./task.ts";
 import { extents, thread } from "./thread.ts";
 
 /**
@@ -33,6 +35,8 @@ export class AsyncReply {
   driven: Driven | null = null;
   #resolve: (result: IteratorResult<Trap, unknown>) => void = nothing;
   #reject: (error: unknown) => void = nothing;
+  /** The last promise that was given for an operation. */
+  #promise: Promise<unknown> | null = null;
   #executor: ((resolve: (result: any) => void, reject: (error: unknown) => void) => void) | null = null;
 
   constructor(frame: Frame) {
@@ -106,7 +110,7 @@ export class AsyncReply {
       this.#resolve = resolve;
       this.#reject = reject;
     };
-    return new Promise(this.#executor);
+    return (this.#promise = new Promise(this.#executor));
   }
 
   /** Takes the result of the operation that was waited for, and gives it to the code; that goes on in a microtask. */
@@ -120,6 +124,19 @@ export class AsyncReply {
       return;
     }
     this.#resolve(result);
+  }
+
+  /** The wait is taken back: code that still awaits it, and that nobody awaits, is told, and does not stay there for ever. */
+  leaveDriven(task: Task, operation: string): void {
+    if (this.driven === null) return;
+    this.driven = null;
+    this.#promise?.catch(nothing); // where nobody awaits it, nobody needs to know
+    this.#reject(
+      new UsageError(
+        `${operation} was left: code that task ${task.name} did not wait for was in it, and the task went on or ended; ` +
+          "await what you call",
+      ),
+    );
   }
 
   /**

@@ -41,7 +41,7 @@ export function takeBack(task: Task): void {
   task.suspension = null;
   task.abortable = false;
   const reply = task.frame?.reply ?? null;
-  if (reply !== null) reply.driven = null;
+  reply?.leaveDriven(task, suspension?.operationName ?? "an operation");
   task.customSleepData = undefined;
   task.failed = false;
   task.error = undefined;

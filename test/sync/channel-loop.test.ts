@@ -235,6 +235,28 @@ test("a channel in the place of an operation says what to write instead", () => 
   });
 });
 
+test("a loop in a function that its task does not wait for ends with an error when the task does", async () => {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  await run(async function* () {
+    const [, receive] = openMemoryChannel<number>(0);
+    const loop = async (): Promise<void> => {
+      for await (const _ of receive);
+    };
+    yield* openNursery(async function* (nursery) {
+      nursery.startSoon(async function* careless() {
+        void loop().catch(resolve);
+      });
+    });
+    expect(receive.statistics().tasksWaitingReceive).toBe(0);
+  });
+  const error = (await promise) as Error;
+  expect(error).toBeInstanceOf(UsageError);
+  expect(error.message).toBe(
+    "ReceiveChannel.receive() was left: code that task careless did not wait for was in it, and the task went on or ended; " +
+      "await what you call",
+  );
+});
+
 describe("where nothing can wait, a loop says what to write instead", () => {
   const [, receive] = openMemoryChannel<number>(0);
   const loop = async (): Promise<unknown> => {
