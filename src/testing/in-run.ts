@@ -10,6 +10,7 @@ import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import type { TaskFunction, Trap } from "../kernel/operation.ts";
 import type { Task } from "../kernel/task.ts";
 import { Belongings } from "./belongings.ts";
+import { Forgotten } from "./forgotten.ts";
 import { TestEnd } from "./test-end.ts";
 import { withSeed } from "./with-seed.ts";
 
@@ -37,6 +38,9 @@ const WAY_OUT =
   "(what it makes or opens it is to end or close before it is over, by `using` or `finally`: { checkLeftovers: false } is " +
   "for what cannot be)";
 
+const MADE_FOR_NOTHING =
+  "({ checkLeftovers: false } is for a test that makes an operation and does not want it driven)";
+
 /**
  * A function for `bun:test` that makes a run whose main task is `body`:
  *
@@ -55,14 +59,16 @@ const WAY_OUT =
  *
  * **What is left behind.** A test that would pass fails with an AssertionError if it leaves behind a system task, spawned
  * in it, that has not ended when `body` has; a Worker that it made and that has not ended a second later; or a descriptor
- * that was not open before, a second later. Descriptors can be seen on Linux, on macOS, and on FreeBSD where fdescfs is
+ * that was not open before, a second later. It fails, too, if it made an operation that nobody drove: the forgotten `yield*`, of
+ * which a run only warns. Descriptors can be seen on Linux, on macOS, and on FreeBSD where fdescfs is
  * mounted at /dev/fd; on Windows they are not looked at. What other code of the process opens meanwhile counts too, as do a
  * connection that `fetch` keeps alive and what Bun opens for its first `fs.watch`: `{ checkLeftovers: false }` is for
  * tests that cannot avoid that. Timers of JavaScript's own are not looked for.
  *
  * Trio: `trio.testing.trio_test`, which looks for none of this.
  *
- * @throws TypeError, RangeError at once if `body` is no function, or for `seeds`, `checkLeftovers` and a text as `seed`;
+ * @throws TypeError, RangeError at once if `body` is no function, for an option that there is not, or for `seeds`,
+ *   `checkLeftovers` and a text as `seed`;
  *   of the options of `run` that is what the test fails with.
  */
 export function inRun<A extends unknown[]>(
@@ -92,10 +98,14 @@ export function inRun<A extends unknown[]>(
     }
     const tasks: string[] = [];
     using belongings = new Belongings();
+    using forgotten = new Forgotten();
     await end.cancels(() => run(mainOf(name, body, args, tasks), runOptions));
     const left = [...tasks, ...(await belongings.leftBehind())];
-    if (left.length === 0) return;
-    throw new AssertionError({ message: `the test left behind: ${left.join("; ")}\n\n${WAY_OUT}` });
+    if (left.length > 0) {
+      throw new AssertionError({ message: `the test left behind: ${left.join("; ")}\n\n${WAY_OUT}` });
+    }
+    const messages = await forgotten.messages();
+    if (messages.length > 0) throw new AssertionError({ message: `${messages.join("\n")}\n\n${MADE_FOR_NOTHING}` });
   };
   const attempt = async (args: A, end: TestEnd): Promise<void> => {
     for (const each of seedsOf(seed, seeds)) {

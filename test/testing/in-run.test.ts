@@ -411,6 +411,21 @@ describe.skipIf(again)("a test fails that leaves behind", () => {
     await Promise.all(workers.map((worker) => worker.terminate()));
   });
 
+  test("an operation that nobody drove", async () => {
+    const forgets = (options: InRunOptions = {}): (() => Promise<void>) =>
+      inRun(function* () {
+        sleep(1); // oxlint-disable-line tribun/undriven
+        yield* sleep(0);
+      }, options);
+    const error = await failure(forgets());
+    expect(error).toBeInstanceOf(AssertionError);
+    expect(error.message).toMatch(
+      /^sleep\(\) was called at .*in-run.*, and the operation it returned was never driven/,
+    );
+    expect(error.message).toContain("{ checkLeftovers: false }");
+    expect(await failure(forgets({ checkLeftovers: false }))).toBeUndefined();
+  });
+
   test("with its seed, if it has one; but not if it failed by itself", async () => {
     const mine = new Error("mine");
     const leaves = (fails: boolean): (() => Promise<void>) =>
