@@ -1,4 +1,7 @@
-/** The seed's API, under the seed's names. Everything here is documented where it is defined. */
+/**
+ * Low-level operations, under the names of the manual of `trio.hazmat` ("the seed") that this project grew from. Everything
+ * here is documented where it is defined.
+ */
 export * from "./lowlevel-common.ts";
 export { yieldBriefly, yieldBrieflyNoCancel, yieldIfCancelled } from "./kernel/checkpoint.ts";
 export { currentCallSoonThreadAndSignalSafe } from "./kernel/introspection.ts";

@@ -35,8 +35,7 @@ export interface InRunOptions extends Omit<RunOptions, "clock" | "seed"> {
 const OPTIONS: OptionNames<InRunOptions> = { ...RUN_OPTIONS, seeds: true, checkLeftovers: true };
 
 const WAY_OUT =
-  "(what it makes or opens it is to end or close before it is over, by `using` or `finally`: { checkLeftovers: false } is " +
-  "for what cannot be)";
+  "(a test ends and closes what it makes and opens, by `using` or `finally`; { checkLeftovers: false } is for one that cannot)";
 
 const MADE_FOR_NOTHING =
   "({ checkLeftovers: false } is for a test that makes an operation and does not want it driven)";
