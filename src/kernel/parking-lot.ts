@@ -42,6 +42,11 @@ class Park extends Suspension<void> {
     this.lot.dequeue(this);
     return Abort.SUCCEEDED;
   }
+
+  describe(): string {
+    const { keeper } = this.lot;
+    return keeper === null ? this.operationName : `${this.operationName}, held by task ${keeper.name}`;
+  }
 }
 
 export interface ParkingLotStatistics {
@@ -60,6 +65,8 @@ export class ParkingLot {
   private tail: Park | null = null;
   private parked = 0;
   private breakers: Task[] | null = null;
+  /** @internal The task that it was last tied to: whom those that are parked wait for. */
+  keeper: Task | null = null;
 
   /** S39: how many tasks are parked. */
   get size(): number {
@@ -210,6 +217,7 @@ export function addParkingLotBreaker(task: Task, lot: ParkingLot): void {
     throw new BrokenResourceError(`addParkingLotBreaker(task, lot): task ${task.name} has ended already`);
   }
   (task.breaks ??= []).push(lot);
+  lot.keeper = task;
 }
 
 /**
@@ -226,6 +234,7 @@ export function removeParkingLotBreaker(task: Task, lot: ParkingLot): void {
       `removeParkingLotBreaker(task, lot): task ${task.name} is not registered as a breaker of this lot`,
     );
   }
+  if (lot.keeper === task) lot.keeper = null;
   const breaks = task.breaks as ParkingLot[];
   // Locks are released in the reverse order, mostly.
   if (index === breaks.length - 1) breaks.pop();

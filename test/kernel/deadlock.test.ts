@@ -76,7 +76,7 @@ test("the error says in whose place each task waits, at which line, and in which
     "every task is blocked, no deadline is set, and nothing outside could wake one:\nmain: Event.wait()\n",
   );
   expect(error.message).toMatch(
-    /\n {4}waiter: Lock\.acquire\(\), in ParkingLot\.park\(\)\n {6}at .*deadlock\.test\.ts/,
+    /\n {4}waiter: Lock\.acquire\(\), in ParkingLot\.park\(\), held by task main\n {6}at .*deadlock\.test\.ts/,
   );
   expect(error.message).toMatch(/\n {6}scope\.run\(\), at .*deadlock\.test\.ts/);
 });

@@ -157,7 +157,7 @@ test("through a dozen generators that delegate to one another, all the way down 
       nursery.startSoon(chain.link, 12);
       yield* waitAllTasksBlocked();
       const [task] = nursery.childTasks;
-      expect(task!.status()).toBe("Lock.acquire(), in ParkingLot.park()");
+      expect(task!.status()).toBe(`Lock.acquire(), in ParkingLot.park(), held by task ${currentTask().name}`);
       expect(task!.stack().map((line) => line.replace(/ \(.*/, ""))).toEqual(
         Array.from({ length: 12 }, () => "at link"),
       );
