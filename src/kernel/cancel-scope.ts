@@ -1,16 +1,17 @@
-import { Cancelled, TooSlowError, UsageError, type CancelSource } from "../errors.ts";
+import { Cancelled, UsageError, type CancelSource } from "../errors.ts";
 import { describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
-import { FrameOperation, checkTaskFunction } from "./frame-operation.ts";
-import type { Coroutine, Operation, Trap } from "./operation.ts";
-import { DONE } from "./operation.ts";
+import { checkTaskFunction } from "./frame-operation.ts";
+import type { Coroutine, Operation } from "./operation.ts";
 import { checkOptions, type OptionNames } from "./options.ts";
 import type { Runner } from "./runner.ts";
+import { ScopeRun, type ScopeOutcome } from "./scope-run.ts";
 import { ScopeSignals } from "./scope-signals.ts";
 import { GRACEFUL_CANCEL, type GracefulCancel, isGraceful, tellStopRequested } from "./stop-request.ts";
 import { deliverInterruption } from "./suspension.ts";
 import type { Task } from "./task.ts";
 import { taskOfContext, thread } from "./thread.ts";
+import { checkDuration, checkTime } from "./time-arguments.ts";
 
 /** Why a scope is cancelled. The error is made when the first task needs it, and shared by all. */
 export class CancelCause {
@@ -415,12 +416,6 @@ export function nameOfCaller(): string | undefined {
   return (thread.task ?? taskOfContext())?.name;
 }
 
-/** How a scope's body ended, and then how its scope ends. */
-export interface ScopeOutcome {
-  failed: boolean;
-  error: unknown;
-}
-
 /** What a cancellation reaches, by way of the tree. */
 export type Reached = Task | ScopeSignals;
 
@@ -469,78 +464,6 @@ export function effectiveDeadline(from: CancelScope): number {
     if (ownDeadline < earliest) earliest = ownDeadline;
   }
   return earliest;
-}
-
-/** `scope.run(body)`, and the timeouts built on it. */
-export class ScopeRun<T> extends FrameOperation<T | undefined> {
-  override readonly operationName: string;
-  readonly #scope: CancelScope;
-  readonly #body: (scope: CancelScope) => Coroutine<T>;
-  /** For `failAfter` and `failAt`: what to say when the time was up. */
-  readonly #tooSlow: string | null;
-
-  constructor(name: string, scope: CancelScope, body: (scope: CancelScope) => Coroutine<T>, tooSlow: string | null) {
-    super();
-    this.operationName = name;
-    this.#scope = scope;
-    this.#body = body;
-    this.#tooSlow = tooSlow;
-  }
-
-  get opened(): CancelScope {
-    return this.#scope;
-  }
-
-  protected open(task: Task): void {
-    this.#scope.enter(task);
-    try {
-      this.pushFrame(task, this.#body, this.#scope);
-    } catch (error) {
-      const outcome = { failed: true, error };
-      this.#scope.exit(task, outcome);
-      throw error;
-    }
-  }
-
-  protected resumed(task: Task): IteratorResult<Trap, T | undefined> {
-    const failed = task.failed;
-    const scope = this.#scope;
-    if (!failed) {
-      scope.exit(task, SUCCEEDED);
-      return task.takeResult();
-    }
-    const outcome: ScopeOutcome = { failed, error: task.error };
-    task.failed = false;
-    task.error = undefined;
-    scope.exit(task, outcome);
-    if (outcome.failed) throw this.passOn(outcome.error);
-    if (this.#tooSlow !== null && scope.cancelledCaught) throw new TooSlowError(this.#tooSlow);
-    return DONE;
-  }
-}
-
-const SUCCEEDED: ScopeOutcome = Object.freeze({ failed: false, error: undefined });
-
-/** @throws TypeError, RangeError */
-export function checkDuration(value: number, name: string): number {
-  if (typeof value !== "number") {
-    throw new TypeError(`${name} must be a number of milliseconds, not ${describe(value)}`);
-  }
-  if (!(value >= 0)) {
-    throw new RangeError(`${name} must be a number of milliseconds, 0 or more, not ${value}`);
-  }
-  return value;
-}
-
-/** @throws TypeError, RangeError */
-export function checkTime(value: number, name: string): number {
-  if (typeof value !== "number") {
-    throw new TypeError(`${name} must be a time in milliseconds of the run's clock, not ${describe(value)}`);
-  }
-  if (Number.isNaN(value)) {
-    throw new RangeError(`${name} must be a time in milliseconds of the run's clock, not NaN`);
-  }
-  return value;
 }
 
 function checkSignal(value: AbortSignal): AbortSignal {

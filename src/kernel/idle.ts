@@ -1,4 +1,4 @@
-import { checkDuration } from "./cancel-scope.ts";
+import { checkDuration } from "./time-arguments.ts";
 import type { Operation } from "./operation.ts";
 import { Abort, type AbortResult } from "./abort.ts";
 import { Suspension } from "./suspension.ts";

@@ -1,6 +1,6 @@
 import { Cancelled, KeyboardInterrupt, UsageError } from "../errors.ts";
 import { notResumed } from "./by-hand.ts";
-import { CancelScope, ScopeRun, type ScopeOutcome } from "./cancel-scope.ts";
+import { CancelScope } from "./cancel-scope.ts";
 import { describe } from "./describe.ts";
 import { ExceptionGroup } from "./exception-group.ts";
 import { FrameOperation, checkCoroutine, checkTaskFunction } from "./frame-operation.ts";
@@ -8,6 +8,7 @@ import { named } from "./named.ts";
 import { DONE, SUSPENDED, type Coroutine, type Operation, type Trap } from "./operation.ts";
 import { operation } from "./operation-of.ts";
 import { checkOptions, type OptionNames } from "./options.ts";
+import { ScopeRun, type ScopeOutcome } from "./scope-run.ts";
 import { SingleUse, drivingTask } from "./single-use.ts";
 import { Abort, type AbortResult } from "./abort.ts";
 import { tellStopRequested } from "./stop-request.ts";

@@ -1,5 +1,5 @@
 import { yieldBriefly } from "./checkpoint.ts";
-import { checkDuration, checkTime } from "./cancel-scope.ts";
+import { checkDuration, checkTime } from "./time-arguments.ts";
 import type { Deadline } from "./deadlines.ts";
 import { inMilliseconds } from "./describe.ts";
 import type { Operation } from "./operation.ts";

@@ -1,8 +1,10 @@
-import { CancelScope, ScopeRun, checkDuration, checkTime, effectiveDeadline } from "./cancel-scope.ts";
+import { CancelScope, effectiveDeadline } from "./cancel-scope.ts";
 import { checkTaskFunction } from "./frame-operation.ts";
 import type { Coroutine, Operation } from "./operation.ts";
 import { checkOptions, type OptionNames } from "./options.ts";
 import { callingTask } from "./thread.ts";
+import { ScopeRun } from "./scope-run.ts";
+import { checkDuration, checkTime } from "./time-arguments.ts";
 
 export interface TimeoutOptions {
   /** Whether cancellation from outside is kept away. */

@@ -1,4 +1,4 @@
-import { checkDuration } from "../kernel/cancel-scope.ts";
+import { checkDuration } from "../kernel/time-arguments.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { checkOptions, type OptionNames } from "../kernel/options.ts";
 
