@@ -15,16 +15,25 @@ function waitsFor<T>(promise: PromiseLike<T>): Set<PromiseWait<T>> {
   const known = waiting.get(promise);
   if (known !== undefined) return known;
   const waits = new Set<PromiseWait<T>>();
-  waiting.set(promise, waits);
+  let isCalling = true;
   const settled = (wake: (wait: PromiseWait<T>) => void): void => {
+    if (isCalling) {
+      queueMicrotask(() => settled(wake));
+      return;
+    }
     waiting.delete(promise);
     for (const wait of waits) wake(wait);
   };
-  // A thenable that is no promise may answer at once, before the task is blocked; a promise never does.
-  Promise.resolve(promise).then(
-    (value) => settled((wait) => wait.fulfilled(value)),
-    (error: unknown) => settled((wait) => wait.giveUp(error)),
-  );
+  // A promise never answers within the call, before the task is blocked; one with a `then` of its own may, or throw.
+  try {
+    Promise.resolve(promise).then(
+      (value) => settled((wait) => wait.fulfilled(value)),
+      (error: unknown) => settled((wait) => wait.giveUp(error)),
+    );
+  } finally {
+    isCalling = false;
+  }
+  waiting.set(promise, waits);
   return waits;
 }
 

@@ -24,7 +24,7 @@ import { deliverInterruption, wake } from "./suspension.ts";
 import { Task, TaskState } from "./task.ts";
 import { tasksBelow, treeOf } from "./task-tree.ts";
 import { extents, thread } from "./thread.ts";
-import { TimeSlice } from "./time-slice.ts";
+import { SLICE, TimeSlice } from "./time-slice.ts";
 import { reportUndriven, watchUndriven, type Line } from "./undriven.ts";
 
 /** What a run is made of; the hosts fill it in. */
@@ -54,7 +54,7 @@ export interface Statistics {
 
 type Due = readonly Reached[] | Sleep;
 
-/** Deadlines within so many ms are looked for at every step: they are kept where steps are suddenly long, too. */
+/** Deadlines within so many ms of the last reading of the clock are looked for also before an operation begins. */
 const NEAR = 100;
 
 /** An error's message holds so many lines of the tree of tasks. */
@@ -103,6 +103,8 @@ export class Runner {
   private internalError: TrioInternalError | null = null;
   /** A deadlock, or a mistake that leaves no way on. */
   failure: Error | null = null;
+  /** What it has said of operations that nobody drove. */
+  readonly forgotten: string[] = [];
   /** What the run ends with as it stands, if it was given up. */
   givenUp: Error | null = null;
   /** Deadlines after this time of the clock need not be looked for; -Infinity until it was read. */
@@ -370,7 +372,7 @@ export class Runner {
     while (
       this.queue.length > 0 &&
       slice.stepsLeft > 0 &&
-      (deadlines.size === 0 || deadlines.next > this.horizon) &&
+      (deadlines.size === 0 || !this.isDueAfterPass()) &&
       this.due.length === 0
     );
   }
@@ -413,14 +415,22 @@ export class Runner {
    * The time of the run's clock, as everything in the run is to ask for it: who has seen that a deadline has passed finds it
    * at the next checkpoint.
    *
-   * Reading a clock costs as much as a step. So what is due only after {@link NEAR} is not looked for at every step, but as
-   * often as the slice looks at its own clock: where steps are as short as they were, that is long before, and where they are
-   * suddenly long, a few of them later. A clock that may be moved has no such time.
+   * It is asked after every pass, so that a checkpoint sees what has become due (S46). Reading a clock costs as much as a step,
+   * so an operation that looks before it begins leaves out what was due only {@link NEAR} after the last reading: only a step
+   * that long makes a difference, and its next checkpoint sees it. A clock that may be moved has no such time.
    */
   currentTime(): number {
     const now = this.clock.currentTime();
     if (this.horizon !== Infinity) this.horizon = now + NEAR;
     return now;
+  }
+
+  /** Whether a deadline is due. A pass that took long has been somebody's slice: the host is to have its turn. */
+  private isDueAfterPass(): boolean {
+    const { horizon } = this;
+    const now = this.currentTime();
+    if (this.horizon - horizon > SLICE) this.slice.stepsLeft = 0;
+    return this.deadlines.next <= now;
   }
 
   /** {@link Runner.collectDue}, for what happens at nearly every step. */
@@ -578,12 +588,11 @@ export class Runner {
   private undriven({ operationName, stack, count }: Line): void {
     const place = stack[0] === undefined ? "" : ` ${stack[0].trim()}`;
     const times = count > 1 ? ` ${count} times` : "";
-    this.host.warn(
+    this.forgotten.push(
       `${operationName} was called${place}${times}, and the operation it returned was never driven, so it did nothing: ` +
         "write yield* before the call, not await or nothing",
-      "TRIBUN_UNDRIVEN",
-      stack.join("\n"),
     );
+    this.host.warn(this.forgotten.at(-1) as string, "TRIBUN_UNDRIVEN", stack.join("\n"));
   }
 
   statistics(): Statistics {

@@ -1,7 +1,7 @@
 import { refillStacks } from "./undriven.ts";
 
 /** While tasks are runnable, I/O and the host are looked at once in so many real milliseconds. */
-const SLICE = 0.5;
+export const SLICE = 0.5;
 /** The time is read after so many steps at the most: what the host may have to wait for where they are suddenly long. */
 const MOST_STEPS_BETWEEN_CLOCK_READS = 16;
 

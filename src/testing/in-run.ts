@@ -10,7 +10,6 @@ import { checkOptions, type OptionNames } from "../kernel/options.ts";
 import type { TaskFunction, Trap } from "../kernel/operation.ts";
 import type { Task } from "../kernel/task.ts";
 import { Belongings } from "./belongings.ts";
-import { Forgotten } from "./forgotten.ts";
 import { TestEnd } from "./test-end.ts";
 import { withSeed } from "./with-seed.ts";
 
@@ -97,14 +96,13 @@ export function inRun<A extends unknown[]>(
     }
     const tasks: string[] = [];
     using belongings = new Belongings();
-    using forgotten = new Forgotten();
-    await end.cancels(() => run(mainOf(name, body, args, tasks), runOptions));
+    const runner = await end.cancels(() => run(mainOf(name, body, args, tasks), runOptions));
     const left = [...tasks, ...(await belongings.leftBehind())];
     if (left.length > 0) {
       throw new AssertionError({ message: `the test left behind: ${left.join("; ")}\n\n${WAY_OUT}` });
     }
-    const messages = await forgotten.messages();
-    if (messages.length > 0) throw new AssertionError({ message: `${messages.join("\n")}\n\n${MADE_FOR_NOTHING}` });
+    const forgotten = runner?.forgotten ?? [];
+    if (forgotten.length > 0) throw new AssertionError({ message: `${forgotten.join("\n")}\n\n${MADE_FOR_NOTHING}` });
   };
   const attempt = async (args: A, end: TestEnd): Promise<void> => {
     for (const each of seedsOf(seed, seeds)) {

@@ -46,16 +46,22 @@ export class TestEnd {
     return outcome;
   }
 
-  /** Gives what the run that `begin` makes comes to, and has it cancelled when the end comes first. */
-  async cancels(begin: () => Promise<void>): Promise<void> {
+  /**
+   * Waits for the run that `begin` makes, and has it cancelled when the end comes first.
+   *
+   * @returns that run; null where it was over before it began. @throws what it comes to.
+   */
+  async cancels(begin: () => Promise<void>): Promise<Runner | null> {
     const isFree = thread.runner === null;
     this.#ended = begin();
-    if (isFree && thread.runner !== null) {
-      this.#runner = thread.runner;
+    const runner = isFree ? thread.runner : null;
+    if (runner !== null) {
+      this.#runner = runner;
       underWay = this;
     }
     try {
       await this.#ended;
+      return runner;
     } finally {
       this.#runner = null;
       if (underWay === this) underWay = null;

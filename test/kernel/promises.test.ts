@@ -119,6 +119,21 @@ describe("fromPromise", () => {
     expect(reactions).toHaveBeenCalledTimes(2);
   });
 
+  test("a promise with a `then` of its own may answer at once, or throw, and so may its next wait", () => {
+    const answers = Promise.resolve(1);
+    const throws = Promise.resolve(1);
+    using _answer = spyOn(answers, "then").mockImplementation(((ok: (value: number) => void) => ok(7)) as any);
+    using _throw = spyOn(throws, "then").mockImplementation(() => {
+      throw new Error("lazy failed");
+    });
+    virtual(function* () {
+      for (let i = 0; i < 2; i++) {
+        expect(yield* fromPromise(answers)).toBe(7);
+        expect(yield* errorOf(fromPromise(throws))).toHaveProperty("message", "lazy failed");
+      }
+    });
+  });
+
   test("each of several waits gets the rejection", () => {
     const error = new Error("mine");
     const promise = Promise.reject(error);

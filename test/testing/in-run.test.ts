@@ -424,6 +424,11 @@ describe.skipIf(again)("a test fails that leaves behind", () => {
     );
     expect(error.message).toContain("{ checkLeftovers: false }");
     expect(await failure(forgets({ checkLeftovers: false }))).toBeUndefined();
+    // Another run's, of which the process is told later, is not this one's.
+    runSync(function* () {
+      sleep(1); // oxlint-disable-line tribun/undriven
+    });
+    expect(await failure(inRun(() => sleep(0)))).toBeUndefined();
   });
 
   test("with its seed, if it has one; but not if it failed by itself", async () => {
