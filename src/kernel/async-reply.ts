@@ -35,8 +35,6 @@ export class AsyncReply {
   driven: Driven | null = null;
   #resolve: (result: IteratorResult<Trap, unknown>) => void = nothing;
   #reject: (error: unknown) => void = nothing;
-  /** The last promise that was given for an operation. */
-  #promise: Promise<unknown> | null = null;
   #executor: ((resolve: (result: any) => void, reject: (error: unknown) => void) => void) | null = null;
 
   constructor(frame: Frame) {
@@ -110,7 +108,7 @@ export class AsyncReply {
       this.#resolve = resolve;
       this.#reject = reject;
     };
-    return (this.#promise = new Promise(this.#executor));
+    return new Promise(this.#executor);
   }
 
   /** Takes the result of the operation that was waited for, and gives it to the code; that goes on in a microtask. */
@@ -126,17 +124,22 @@ export class AsyncReply {
     this.#resolve(result);
   }
 
-  /** The wait is taken back: code that still awaits it, and that nobody awaits, is told, and does not stay there for ever. */
+  /**
+   * The wait is taken back: code that still awaits it, and that nobody awaits, is told, and does not stay there for ever. By an
+   * answer that throws when it is read: a rejection would be an unhandled one where no code awaits it.
+   */
   leaveDriven(task: Task, operation: string): void {
     if (this.driven === null) return;
     this.driven = null;
-    this.#promise?.catch(nothing); // where nobody awaits it, nobody needs to know
-    this.#reject(
-      new UsageError(
-        `${operation} was left: code that task ${task.name} did not wait for was in it, and the task went on or ended; ` +
-          "await what you call",
-      ),
-    );
+    this.#resolve({
+      get done(): never {
+        throw new UsageError(
+          `${operation} was left: code that task ${task.name} did not wait for was in it, and the task went on or ended; ` +
+            "await what you call",
+        );
+      },
+      value: undefined,
+    });
   }
 
   /**

@@ -38,14 +38,14 @@ export abstract class Attempt<T> extends SingleUse<T> implements Blocker {
   /** Its task is cancelled while it is blocked in this operation itself: from now on nobody ends the wait. */
   protected giveUp(): void {}
   /**
-   * The wait is over, and gave `value`. @returns whether the operation has come true with that; else it waits again. Having
-   * waited is a schedule point already. By default it has: whoever ended the wait has given what it was for.
+   * The wait is over. @returns whether the operation has come true with that; else it waits again. Having waited is a schedule
+   * point already. By default it has: whoever ended the wait has given what it was for.
    */
-  protected waited(_value: unknown, _task: Task): boolean {
+  protected waited(): boolean {
     return true;
   }
   /** The wait ended with `error`. @returns what the operation throws. */
-  protected waitFailed(error: unknown, _task: Task): unknown {
+  protected waitFailed(error: unknown): unknown {
     return error;
   }
   /** What the operation gives. */
@@ -116,13 +116,13 @@ export abstract class Attempt<T> extends SingleUse<T> implements Blocker {
       try {
         step = this.waiting === null ? task.takeResult() : this.waiting.next();
       } catch (error) {
-        throw this.waitFailed(error, task);
+        throw this.waitFailed(error);
       }
       if (step.done !== true) {
         this.withinThis(step);
         return step;
       }
-      if (this.waited(step.value, task)) return { done: true, value: this.result() };
+      if (this.waited()) return { done: true, value: this.result() };
       if (this.beginWait(task)) return SUSPENDED;
     }
   }

@@ -107,7 +107,7 @@ export class Runner {
   readonly forgotten: string[] = [];
   /** What the run ends with as it stands, if it was given up. */
   givenUp: Error | null = null;
-  /** Deadlines after this time of the clock need not be looked for; -Infinity until it was read. */
+  /** Until this time of the clock an operation looks for deadlines before it begins; -Infinity until it was read. */
   private horizon: number;
   private wasAbortedBySignal = false;
   /** What a wait that lasts as long as it may will mean. */
@@ -372,8 +372,8 @@ export class Runner {
     while (
       this.queue.length > 0 &&
       slice.stepsLeft > 0 &&
-      (deadlines.size === 0 || !this.isDueAfterPass()) &&
-      this.due.length === 0
+      this.due.length === 0 &&
+      (deadlines.size === 0 || !this.isDueAfterPass())
     );
   }
 
@@ -412,10 +412,9 @@ export class Runner {
   // ---- Deadlines ---------------------------------------------------------------------------------------------------
 
   /**
-   * The time of the run's clock, as everything in the run is to ask for it: who has seen that a deadline has passed finds it
-   * at the next checkpoint.
+   * The time of the run's clock. Who has read that a deadline has passed finds an operation that looks for it, too.
    *
-   * It is asked after every pass, so that a checkpoint sees what has become due (S46). Reading a clock costs as much as a step,
+   * It is read after every pass, so that a checkpoint sees what has become due (S46). Reading a clock costs as much as a step,
    * so an operation that looks before it begins leaves out what was due only {@link NEAR} after the last reading: only a step
    * that long makes a difference, and its next checkpoint sees it. A clock that may be moved has no such time.
    */
@@ -588,11 +587,11 @@ export class Runner {
   private undriven({ operationName, stack, count }: Line): void {
     const place = stack[0] === undefined ? "" : ` ${stack[0].trim()}`;
     const times = count > 1 ? ` ${count} times` : "";
-    this.forgotten.push(
+    const message =
       `${operationName} was called${place}${times}, and the operation it returned was never driven, so it did nothing: ` +
-        "write yield* before the call, not await or nothing",
-    );
-    this.host.warn(this.forgotten.at(-1) as string, "TRIBUN_UNDRIVEN", stack.join("\n"));
+      "write yield* before the call, not await or nothing";
+    this.forgotten.push(message);
+    this.host.warn(message, "TRIBUN_UNDRIVEN", stack.join("\n"));
   }
 
   statistics(): Statistics {

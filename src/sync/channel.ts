@@ -49,10 +49,12 @@ export class Channel<T> {
   }
 
   /** What receivers get when nothing is left and nobody can send. */
-  readonly end = (): Error =>
-    this.brokenOff === undefined
-      ? new EndOfChannel("every end that could send is closed, and all that was sent has been received")
-      : new BrokenResourceError("what was sent into this channel has broken off before its end", this.brokenOff);
+  end(): Error {
+    if (this.brokenOff === undefined) {
+      return new EndOfChannel("every end that could send is closed, and all that was sent has been received");
+    }
+    return new BrokenResourceError("what was sent into this channel has broken off before its end", this.brokenOff);
+  }
 
   /** Whether there is a value to take; then {@link Channel.take} takes it. @throws EndOfChannel, BrokenResourceError */
   get hasValue(): boolean {

@@ -51,7 +51,7 @@ export class SendChannel<T> implements Disposable {
     this.#closed = true;
     const channel = this.#channel;
     failAll(channel.senders, () => closedMeanwhile("SendChannel.send()"), this);
-    if (--channel.openSenders === 0) failAll(channel.receivers, channel.end);
+    if (--channel.openSenders === 0) failAll(channel.receivers, () => channel.end());
   }
 
   /**
